@@ -1,0 +1,28 @@
+//! The contract, generated from `wit/`.
+
+#![allow(missing_docs, clippy::all, clippy::restriction, unreachable_pub, reason = "generated")]
+
+wasmtime::component::bindgen!({
+    path: "../wit",
+    world: "imports",
+    imports: {
+        "ftpd:server/accounts.authenticate": async | trappable,
+        "ftpd:server/storage.[method]volume.permissions": trappable,
+        "ftpd:server/storage": async | trappable,
+        "ftpd:server/storage.[drop]volume": trappable,
+        "ftpd:server/storage.[drop]file": trappable,
+        "ftpd:server/storage.[drop]directory": trappable,
+        default: trappable,
+    },
+    with: {
+        "wasi:clocks": wasmtime_wasi::p2::bindings::clocks,
+        "wasi:io": wasmtime_wasi::p2::bindings::io,
+        "ftpd:server/control.connection": crate::control::Connection,
+        "ftpd:server/data.data-connection": crate::data::DataConnection,
+        "ftpd:server/data.data-port": crate::data::DataPort,
+        "ftpd:server/data.transfer": crate::data::Transfer,
+        "ftpd:server/storage.directory": crate::storage::DirectoryResource,
+        "ftpd:server/storage.file": crate::storage::File,
+        "ftpd:server/storage.volume": crate::storage::Volume,
+    },
+});

@@ -1,0 +1,226 @@
+//! Where data connections come from, and to whom they may go.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream as StdStream};
+use std::ops::RangeInclusive;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use log::{debug, warn};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until, timeout_at};
+use wasmtime_wasi_io::async_trait;
+use wasmtime_wasi_io::poll::Pollable;
+
+use super::now::now;
+use super::socket::Socket;
+use crate::bindings::ftpd::server::control::{IpAddress, SocketAddress};
+use crate::bindings::ftpd::server::data::Error;
+use crate::config::ActivePort;
+use crate::control::Control;
+use crate::listen;
+use crate::server::Shared;
+
+/// The next data connection.
+pub struct DataPort {
+    address: SocketAddr,
+    control: Arc<Control>,
+    stall: Duration,
+    state: State,
+}
+
+enum State {
+    Passive(Passive),
+    /// Checked, and no packet sent.
+    Active { active_port: ActivePort, timeout: Duration },
+    /// The first packet has been sent.
+    Connecting { socket: TcpStream, due: Instant },
+    /// Connected, and not taken yet.
+    Open(TcpStream),
+    Failed(Error),
+}
+
+impl DataPort {
+    /// Listen on a free port of the passive range, on the address that the client reached us by.
+    pub(super) fn passive(shared: &Shared, control: &Arc<Control>) -> Result<Self, Error> {
+        let config = &shared.config;
+        let local = control.local;
+        let listener = listen_within(&config.passive_ports, local).ok_or(Error::NoPort)?;
+        let port = listener.local_addr().map_err(|_| Error::NoPort)?.port();
+        let ip = config.public_address.filter(|public| public.is_ipv4() == local.is_ipv4()).unwrap_or(local.ip());
+        let passive = Passive::new(listener, config.limits.data_connection);
+        Ok(Self {
+            address: SocketAddr::new(ip, port),
+            control: control.clone(),
+            stall: config.limits.stall,
+            state: State::Passive(passive),
+        })
+    }
+
+    /// Only to the client's own address, and to no port that a service may listen on (RFC 2577 §3).
+    pub(super) fn active(shared: &Shared, control: &Arc<Control>, to: &SocketAddress) -> Result<Self, Error> {
+        let ip = match to.ip {
+            IpAddress::Ipv4((a, b, c, d)) => IpAddr::V4(Ipv4Addr::new(a, b, c, d)),
+            IpAddress::Ipv6((a, b, c, d, e, f, g, h)) => IpAddr::V6(Ipv6Addr::new(a, b, c, d, e, f, g, h)),
+        };
+        if ip.to_canonical() != control.remote.ip() || to.port < FIRST_USER_PORT {
+            warn!("{}: refused a data connection to {ip} port {}", control.remote, to.port);
+            return Err(Error::Refused);
+        }
+        // The peer's own address: it has the scope of a link-local one.
+        let mut address = control.remote;
+        address.set_port(to.port);
+        let config = &shared.config;
+        let state = State::Active { active_port: config.active_port, timeout: config.limits.data_connection };
+        Ok(Self { address, control: control.clone(), stall: config.limits.stall, state })
+    }
+
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(super) fn open(&mut self) {
+        if let State::Active { active_port, timeout } = self.state {
+            self.state = match connect(self.control.local, active_port, self.address) {
+                Ok(socket) => State::Connecting { socket, due: Instant::now() + timeout },
+                Err(error) => State::Failed(error),
+            };
+        }
+    }
+
+    pub(super) fn finish(&mut self) -> Result<Socket, Error> {
+        now(self.settle());
+        match std::mem::replace(&mut self.state, State::Failed(Error::Pending)) {
+            State::Open(stream) => Ok(Socket::new(stream, self.control.clone(), self.stall)),
+            State::Failed(error) => Err(error),
+            waiting => {
+                self.state = waiting;
+                Err(Error::Pending)
+            }
+        }
+    }
+
+    /// Wait until the client has come, or an error is known. Cancel safe.
+    async fn settle(&mut self) {
+        self.state = match &mut self.state {
+            State::Passive(passive) => match passive.accept(self.control.remote.ip()).await {
+                Ok(stream) => State::Open(stream),
+                Err(error) => State::Failed(error),
+            },
+            State::Connecting { socket, due } => {
+                if timeout_at(*due, socket.writable()).await.is_err() {
+                    State::Failed(Error::Timeout)
+                } else if !matches!(socket.take_error(), Ok(None)) {
+                    State::Failed(Error::Unreachable)
+                } else {
+                    match std::mem::replace(&mut self.state, State::Failed(Error::Unreachable)) {
+                        State::Connecting { socket, .. } => State::Open(socket),
+                        other => other,
+                    }
+                }
+            }
+            State::Active { .. } | State::Open(_) | State::Failed(_) => return,
+        };
+    }
+}
+
+#[async_trait]
+impl Pollable for DataPort {
+    async fn ready(&mut self) {
+        self.settle().await;
+    }
+}
+
+/// A listener for one client, given back when nobody came in time.
+struct Passive {
+    listener: Arc<Mutex<Option<Arc<TcpListener>>>>,
+    due: Instant,
+    expiry: JoinHandle<()>,
+}
+
+impl Passive {
+    fn new(listener: TcpListener, time: Duration) -> Self {
+        let due = Instant::now() + time;
+        let listener = Arc::new(Mutex::new(Some(Arc::new(listener))));
+        let expiring = listener.clone();
+        let expiry = tokio::spawn(async move {
+            sleep_until(due).await;
+            expiring.lock().unwrap_or_else(PoisonError::into_inner).take();
+        });
+        Self { listener, due, expiry }
+    }
+
+    /// The client's connection. Strangers are turned away, and do not use the port up. Cancel safe.
+    async fn accept(&self, client: IpAddr) -> Result<TcpStream, Error> {
+        loop {
+            let listener = self.listener.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let listener = listener.ok_or(Error::Timeout)?;
+            match timeout_at(self.due, listener.accept()).await.map_err(|_| Error::Timeout)? {
+                Ok((stream, peer)) if peer.ip().to_canonical() == client => return Ok(stream),
+                Ok((_, peer)) => warn!("{peer}: a stranger on the passive port of {client}"),
+                Err(error) => debug!("{client}: passive port: {error}"),
+            }
+        }
+    }
+}
+
+impl Drop for Passive {
+    fn drop(&mut self) {
+        self.expiry.abort();
+    }
+}
+
+/// Listen on a port of `range` that is free, starting anywhere: asking the kernel for one is slow when
+/// many are in TIME_WAIT, and a predictable one is easier to steal.
+fn listen_within(range: &RangeInclusive<u16>, local: SocketAddr) -> Option<TcpListener> {
+    let (first, count) = (u32::from(*range.start()), u32::try_from(range.len()).ok()?);
+    let start = getrandom::u32().ok()? % count.max(1);
+    (0..count.min(MAX_TRIES)).find_map(|step| {
+        let port = u16::try_from(first + (start + step) % count).ok()?;
+        let mut address = local;
+        address.set_port(port);
+        listen::listener(address, PASSIVE_BACKLOG).ok()
+    })
+}
+
+/// Begin to connect from `local` to `to`.
+fn connect(local: SocketAddr, active_port: ActivePort, to: SocketAddr) -> Result<TcpStream, Error> {
+    let mut from = local;
+    from.set_port(listen::active_port(active_port, local.port()).unwrap_or(0));
+    let bound = bind(from).or_else(|error| match active_port {
+        // The port beside the control port is a custom (RFC 959 §5.2), one that was asked for is not.
+        ActivePort::BesideControl => {
+            debug!("port {} for active data connections: {error}; using another", from.port());
+            from.set_port(0);
+            bind(from)
+        }
+        ActivePort::Fixed(_) | ActivePort::Any => Err(error),
+    });
+    let socket = bound.map_err(|error| {
+        warn!("port {} for active data connections: {error}", from.port());
+        Error::NoPort
+    })?;
+    match socket.connect(&to.into()) {
+        Ok(()) => {}
+        Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => {}
+        Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => return Err(Error::NoPort),
+        Err(_) => return Err(Error::Unreachable),
+    }
+    TcpStream::from_std(StdStream::from(socket)).map_err(|_| Error::NoPort)
+}
+
+fn bind(from: SocketAddr) -> io::Result<socket2::Socket> {
+    let socket = listen::socket(from)?;
+    socket.bind(&from.into())?;
+    Ok(socket)
+}
+
+/// Ports below are those of services.
+const FIRST_USER_PORT: u16 = 1024;
+
+/// Ports of the passive range that are tried: almost all of them are free in a sane set-up.
+const MAX_TRIES: u32 = 256;
+
+/// Connections that may wait on a passive port: the client's, behind those of strangers.
+const PASSIVE_BACKLOG: i32 = 64;

@@ -1,0 +1,187 @@
+//! An open data connection: its socket, and the guest's streams over it.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout_at};
+use wasmtime_wasi_io::async_trait;
+use wasmtime_wasi_io::bytes::Bytes;
+use wasmtime_wasi_io::poll::Pollable;
+use wasmtime_wasi_io::streams::{InputStream, OutputStream, StreamError, StreamResult};
+
+use crate::bindings::ftpd::server::data::Error;
+use crate::control::Control;
+
+/// The socket of a data connection.
+pub(crate) struct Socket {
+    pub(super) stream: TcpStream,
+    control: Arc<Control>,
+    /// How long it may stand still.
+    stall: Duration,
+    progress: Mutex<Progress>,
+    /// Closed in good order.
+    finished: AtomicBool,
+}
+
+struct Progress {
+    /// When an octet last moved.
+    moved: Instant,
+    /// Written by the guest and not taken by the socket yet; at most one permit.
+    backlog: Vec<u8>,
+    failed: Option<Error>,
+}
+
+impl Socket {
+    pub(super) fn new(stream: TcpStream, control: Arc<Control>, stall: Duration) -> Self {
+        let progress = Progress { moved: Instant::now(), backlog: Vec::new(), failed: None };
+        Self { stream, control, stall, progress: Mutex::new(progress), finished: AtomicBool::new(false) }
+    }
+
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Octets moved: neither the connection nor its session stands still.
+    pub(super) fn touch(&self) {
+        self.progress().moved = Instant::now();
+        self.control.activity.touch();
+    }
+
+    fn fail(&self, error: Error) -> Error {
+        *self.progress().failed.get_or_insert(error)
+    }
+
+    /// Wait for the client to take or give octets. Cancel safe.
+    pub(super) async fn wait(&self, interest: tokio::io::Interest) -> Result<(), Error> {
+        let due = self.progress().moved + self.stall;
+        match timeout_at(due, self.stream.ready(interest)).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) => Err(self.fail(Error::Broken)),
+            Err(_) => Err(self.fail(Error::Timeout)),
+        }
+    }
+
+    /// Send what the guest has written; false while something is left.
+    fn relieve(&self) -> Result<bool, Error> {
+        let mut progress = self.progress();
+        if let Some(error) = progress.failed {
+            return Err(error);
+        }
+        while !progress.backlog.is_empty() {
+            match self.stream.try_write(&progress.backlog) {
+                Ok(sent) => {
+                    progress.backlog.drain(..sent);
+                    progress.moved = Instant::now();
+                    self.control.activity.touch();
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                Err(_) => {
+                    progress.failed = Some(Error::Broken);
+                    return Err(Error::Broken);
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// Close in good order: all was sent, and the client has not gone.
+    pub(super) fn finish(&self) -> Result<(), Error> {
+        if !self.relieve()? {
+            return Err(Error::Pending);
+        }
+        let shut = rustix::net::shutdown(&self.stream, rustix::net::Shutdown::Write);
+        if shut.is_err() || !matches!(self.stream.take_error(), Ok(None)) {
+            return Err(self.fail(Error::Broken));
+        }
+        self.finished.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        if !self.finished.load(Ordering::Relaxed) {
+            // Reset, so that the client does not take a part for the whole.
+            let _ = rustix::net::sockopt::set_socket_linger(&self.stream, Some(Duration::ZERO));
+        }
+    }
+}
+
+fn failed(error: Error) -> StreamError {
+    StreamError::LastOperationFailed(wasmtime::format_err!("{error:?}"))
+}
+
+/// What the client sends, for the guest to convert.
+pub(super) struct Input(pub(super) Arc<Socket>);
+
+#[async_trait]
+impl Pollable for Input {
+    async fn ready(&mut self) {
+        // An error is found by the read that follows.
+        let _ = self.0.wait(tokio::io::Interest::READABLE).await;
+    }
+}
+
+#[async_trait]
+impl InputStream for Input {
+    fn read(&mut self, size: usize) -> StreamResult<Bytes> {
+        if let Some(error) = self.0.progress().failed {
+            return Err(failed(error));
+        }
+        let mut octets = Vec::with_capacity(size.min(MAX_READ));
+        match self.0.stream.try_read_buf(&mut octets) {
+            Ok(0) if size > 0 => Err(StreamError::Closed),
+            Ok(_) => {
+                self.0.touch();
+                Ok(octets.into())
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Bytes::new()),
+            Err(_) => Err(failed(self.0.fail(Error::Broken))),
+        }
+    }
+}
+
+/// What the guest makes for the client.
+pub(super) struct Output(pub(super) Arc<Socket>);
+
+#[async_trait]
+impl Pollable for Output {
+    async fn ready(&mut self) {
+        while let Ok(false) = self.0.relieve() {
+            if self.0.wait(tokio::io::Interest::WRITABLE).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl OutputStream for Output {
+    fn write(&mut self, octets: Bytes) -> StreamResult<()> {
+        {
+            let mut progress = self.0.progress();
+            if octets.len() > PERMIT || !progress.backlog.is_empty() {
+                return Err(StreamError::trap("more was written than was permitted"));
+            }
+            progress.backlog.extend_from_slice(&octets);
+        }
+        self.flush()
+    }
+
+    fn flush(&mut self) -> StreamResult<()> {
+        self.0.relieve().map(|_| ()).map_err(failed)
+    }
+
+    fn check_write(&mut self) -> StreamResult<usize> {
+        self.0.relieve().map(|empty| if empty { PERMIT } else { 0 }).map_err(failed)
+    }
+}
+
+/// Octets that are read at once, whatever the guest asks for.
+const MAX_READ: usize = 64 * 1024;
+
+/// Octets that the guest may write at once.
+const PERMIT: usize = 64 * 1024;

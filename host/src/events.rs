@@ -1,0 +1,88 @@
+//! What sessions report, as log lines. Names come from clients: they are written so that no terminal
+//! and no log reader can be misled.
+
+use std::fmt;
+
+use log::{Level, info, log};
+
+use crate::bindings::ftpd::server::events::{Direction, Event, Host, Outcome};
+use crate::bindings::wasi::logging::logging;
+use crate::session::SessionCtx;
+
+impl Host for SessionCtx {
+    fn record_event(&mut self, event: Event) -> wasmtime::Result<()> {
+        let (peer, user) = (self.peer(), Printable(self.user.as_ref().map_or(b"-", |user| user.name.as_slice())));
+        match event {
+            Event::Transfer(transfer) => {
+                let what = match transfer.direction {
+                    Direction::Retrieve => "retrieved",
+                    Direction::Store => "stored",
+                    Direction::Append => "appended to",
+                    Direction::Listing => "listed",
+                };
+                let outcome = match transfer.outcome {
+                    Outcome::Complete => "complete",
+                    Outcome::Aborted => "aborted",
+                    Outcome::Failed => "failed",
+                };
+                info!("{peer} {user}: {what} {}: {outcome}, {} bytes", Printable(&transfer.path), transfer.octets);
+            }
+            Event::Changed((verb, path)) => {
+                info!("{peer} {user}: {} {}", Printable(verb.as_bytes()), Printable(&path));
+            }
+            Event::Renamed((from, to)) => info!("{peer} {user}: renamed {} to {}", Printable(&from), Printable(&to)),
+            Event::Refused((verb, code)) => {
+                log!(Level::Debug, "{peer} {user}: refused {} with {code}", Printable(verb.as_bytes()));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl logging::Host for SessionCtx {
+    fn log(&mut self, level: logging::Level, context: String, message: String) -> wasmtime::Result<()> {
+        let level = match level {
+            logging::Level::Trace => Level::Trace,
+            logging::Level::Debug => Level::Debug,
+            logging::Level::Info => Level::Info,
+            logging::Level::Warn => Level::Warn,
+            logging::Level::Error | logging::Level::Critical => Level::Error,
+        };
+        let (context, message) = (Printable(context.as_bytes()), Printable(message.as_bytes()));
+        log!(target: "session", level, "{}: {context}: {message}", self.peer());
+        Ok(())
+    }
+}
+
+/// Octets from outside as text for a log: control and formatting characters are escaped, and it has an
+/// end.
+pub(crate) struct Printable<'a>(pub(crate) &'a [u8]);
+
+impl fmt::Display for Printable<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = self.0.get(..MAX_SHOWN).unwrap_or(self.0);
+        for chunk in shown.utf8_chunks() {
+            // Debug's escapes cover control, formatting (bidirectional) and unassigned characters.
+            write!(f, "{}", chunk.valid().escape_debug())?;
+            for octet in chunk.invalid() {
+                write!(f, "\\x{octet:02x}")?;
+            }
+        }
+        if self.0.len() > shown.len() { f.write_str("…") } else { Ok(()) }
+    }
+}
+
+/// Octets of a name in a log line.
+const MAX_SHOWN: usize = 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_reaches_a_terminal_raw() {
+        assert_eq!(Printable(b"a b\xc3\xa9").to_string(), "a b\u{e9}");
+        assert_eq!(Printable(b"\x1b[2J\r\n\xff").to_string(), "\\u{1b}[2J\\r\\n\\xff");
+        assert_eq!(Printable("\u{202e}x\u{200b}\u{85}".as_bytes()).to_string(), "\\u{202e}x\\u{200b}\\u{85}");
+    }
+}

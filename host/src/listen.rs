@@ -1,0 +1,90 @@
+//! Binding sockets, with errors that say what to do.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener as StdListener};
+
+use anyhow::{Context, Result, anyhow};
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::TcpListener;
+
+use crate::config::{ActivePort, Config};
+
+/// A listener for control connections, after a look at the port that goes with it for active data
+/// connections.
+pub(crate) fn control(address: SocketAddr, config: &Config) -> Result<TcpListener> {
+    let listener = listener(address, CONTROL_BACKLOG).map_err(|error| explain(&error, address))?;
+    let bound = listener.local_addr()?;
+    if let Some(port) = active_port(config.active_port, bound.port()) {
+        try_active(SocketAddr::new(bound.ip(), port), config.active_port)?;
+    }
+    Ok(listener)
+}
+
+/// A socket that listens on `address`.
+pub(crate) fn listener(address: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
+    let socket = socket(address)?;
+    if address.is_ipv6() {
+        // IPv4 has listeners of its own: no mapped addresses, no surprises.
+        socket.set_only_v6(true)?;
+    }
+    socket.bind(&address.into())?;
+    socket.listen(backlog)?;
+    TcpListener::from_std(StdListener::from(socket))
+}
+
+/// A socket of our own, bound to nothing yet. Addresses in TIME_WAIT do not keep it from a port.
+pub(crate) fn socket(like: SocketAddr) -> io::Result<Socket> {
+    let kind = Type::STREAM.nonblocking().cloexec();
+    let socket = Socket::new(Domain::for_address(like), kind, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    Ok(socket)
+}
+
+/// The local port of active data connections; `None`: any (RFC 959 §5.2: the one below the control port).
+pub(crate) fn active_port(configured: ActivePort, control: u16) -> Option<u16> {
+    match configured {
+        ActivePort::BesideControl => control.checked_sub(1).filter(|&port| port != 0),
+        ActivePort::Fixed(port) => Some(port),
+        ActivePort::Any => None,
+    }
+}
+
+/// A port that only a privileged process may bind must be found out now, not at the first transfer. One
+/// that is in use may be free by then, unless it was asked for.
+fn try_active(address: SocketAddr, configured: ActivePort) -> Result<()> {
+    let bound = socket(address).and_then(|socket| socket.bind(&address.into()));
+    match bound {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(anyhow!(
+            "port {} for active data connections needs the right to bind ports below 1024; run as root or with \
+             CAP_NET_BIND_SERVICE, or use --active-port 0",
+            address.port()
+        )),
+        Err(error) if matches!(configured, ActivePort::Fixed(_)) => Err(error)
+            .with_context(|| format!("cannot use port {} for active data connections (--active-port)", address.port())),
+        _ => Ok(()),
+    }
+}
+
+fn explain(error: &io::Error, address: SocketAddr) -> anyhow::Error {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => anyhow!(
+            "cannot listen on {address}: ports below 1024 need root or CAP_NET_BIND_SERVICE (sudo setcap \
+             cap_net_bind_service=+ep wasi-ftpd), or use a port above, such as --listen {}:2121",
+            ip_text(address)
+        ),
+        io::ErrorKind::AddrInUse => anyhow!(
+            "cannot listen on {address}: another program has that port; stop it or choose another with --listen"
+        ),
+        io::ErrorKind::AddrNotAvailable => {
+            anyhow!("cannot listen on {address}: this machine has no such address; --listen takes one of its own")
+        }
+        _ => anyhow!("cannot listen on {address}: {error}"),
+    }
+}
+
+fn ip_text(address: SocketAddr) -> String {
+    if address.is_ipv6() { format!("[{}]", address.ip()) } else { address.ip().to_string() }
+}
+
+/// Clients that may wait to be accepted: a flood of log-ins at the start of a shift.
+const CONTROL_BACKLOG: i32 = 1024;

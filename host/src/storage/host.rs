@@ -1,0 +1,225 @@
+//! Storage, as the guest has it: what may wait for a disk is done on a thread that may.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::task::spawn_blocking;
+use wasmtime::component::Resource;
+
+use super::{Directory, Entry, File, Volume};
+use crate::bindings::ftpd::server::storage as wit;
+use crate::session::SessionCtx;
+
+/// A directory being read, by one thread at a time.
+pub struct DirectoryResource(Arc<Mutex<Directory>>);
+
+type Answer<T> = wasmtime::Result<Result<T, wit::Error>>;
+
+/// Do `work` on a thread that may wait.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, super::Error> + Send + 'static) -> Answer<T> {
+    Ok(spawn_blocking(work).await?.map_err(Into::into))
+}
+
+impl wit::Host for SessionCtx {}
+
+impl wit::HostFile for SessionCtx {
+    async fn size(&mut self, file: Resource<File>) -> Answer<u64> {
+        Ok(self.table.get(&file)?.size().map_err(Into::into))
+    }
+
+    async fn read(&mut self, file: Resource<File>, offset: u64, length: u32) -> Answer<Vec<u8>> {
+        let file = self.table.get(&file)?.clone();
+        self.control.activity.touch();
+        blocking(move || file.read(offset, length)).await
+    }
+
+    async fn write(&mut self, file: Resource<File>, octets: Vec<u8>) -> Answer<()> {
+        let file = self.table.get(&file)?.clone();
+        self.control.activity.touch();
+        blocking(move || file.write(&octets)).await
+    }
+
+    async fn finish(&mut self, file: Resource<File>) -> Answer<()> {
+        let file = self.table.get(&file)?.clone();
+        blocking(move || file.finish()).await
+    }
+
+    fn drop(&mut self, file: Resource<File>) -> wasmtime::Result<()> {
+        self.table.delete(file)?;
+        Ok(())
+    }
+}
+
+impl wit::HostDirectory for SessionCtx {
+    async fn next(&mut self, directory: Resource<DirectoryResource>) -> Answer<Vec<wit::Entry>> {
+        let directory = self.table.get(&directory)?.0.clone();
+        self.control.activity.touch();
+        blocking(move || {
+            let entries = directory.lock().unwrap_or_else(PoisonError::into_inner).next()?;
+            Ok(entries.into_iter().map(wit::Entry::from).collect())
+        })
+        .await
+    }
+
+    fn drop(&mut self, directory: Resource<DirectoryResource>) -> wasmtime::Result<()> {
+        self.table.delete(directory)?;
+        Ok(())
+    }
+}
+
+impl SessionCtx {
+    fn volume(&self, volume: &Resource<Volume>) -> wasmtime::Result<Volume> {
+        Ok(self.table.get(volume)?.clone())
+    }
+}
+
+impl wit::HostVolume for SessionCtx {
+    fn permissions(&mut self, volume: Resource<Volume>) -> wasmtime::Result<wit::Permissions> {
+        Ok(self.table.get(&volume)?.permissions().into())
+    }
+
+    async fn stat(&mut self, volume: Resource<Volume>, path: Vec<u8>) -> Answer<wit::Attributes> {
+        let volume = self.volume(&volume)?;
+        match volume.stat_cached(&path) {
+            Ok(Some(attributes)) => Ok(Ok(attributes.into())),
+            Ok(None) => blocking(move || volume.stat(&path).map(Into::into)).await,
+            Err(error) => Ok(Err(error.into())),
+        }
+    }
+
+    async fn list(&mut self, volume: Resource<Volume>, path: Vec<u8>) -> Answer<Resource<DirectoryResource>> {
+        let volume = self.volume(&volume)?;
+        match blocking(move || volume.list(&path)).await? {
+            Ok(directory) => Ok(Ok(self.table.push(DirectoryResource(Arc::new(Mutex::new(directory))))?)),
+            Err(error) => Ok(Err(error)),
+        }
+    }
+
+    async fn open(&mut self, volume: Resource<Volume>, path: Vec<u8>, access: wit::Access) -> Answer<Resource<File>> {
+        let volume = self.volume(&volume)?;
+        let cached = match access {
+            wit::Access::Read => volume.open_cached(&path),
+            wit::Access::Write(_) | wit::Access::Append | wit::Access::Create => Ok(None),
+        };
+        let file = match cached {
+            Ok(Some(file)) => Ok(file),
+            Ok(None) => blocking(move || volume.open(&path, access.into())).await?,
+            Err(error) => Err(error.into()),
+        };
+        match file {
+            Ok(file) => Ok(Ok(self.table.push(file)?)),
+            Err(error) => Ok(Err(error)),
+        }
+    }
+
+    async fn remove_file(&mut self, volume: Resource<Volume>, path: Vec<u8>) -> Answer<()> {
+        let volume = self.volume(&volume)?;
+        blocking(move || volume.remove_file(&path)).await
+    }
+
+    async fn make_directory(&mut self, volume: Resource<Volume>, path: Vec<u8>) -> Answer<()> {
+        let volume = self.volume(&volume)?;
+        blocking(move || volume.make_directory(&path)).await
+    }
+
+    async fn remove_directory(&mut self, volume: Resource<Volume>, path: Vec<u8>) -> Answer<()> {
+        let volume = self.volume(&volume)?;
+        blocking(move || volume.remove_directory(&path)).await
+    }
+
+    async fn rename(&mut self, volume: Resource<Volume>, from: Vec<u8>, to: Vec<u8>) -> Answer<()> {
+        let volume = self.volume(&volume)?;
+        blocking(move || volume.rename(&from, &to)).await
+    }
+
+    async fn set_modified(&mut self, volume: Resource<Volume>, path: Vec<u8>, to: wit::Time) -> Answer<()> {
+        let volume = self.volume(&volume)?;
+        let to = super::Time { seconds: to.seconds, nanoseconds: to.nanoseconds };
+        blocking(move || volume.set_modified(&path, to)).await
+    }
+
+    async fn space(&mut self, volume: Resource<Volume>) -> Answer<u64> {
+        let volume = self.volume(&volume)?;
+        blocking(move || volume.space()).await
+    }
+
+    fn drop(&mut self, volume: Resource<Volume>) -> wasmtime::Result<()> {
+        self.table.delete(volume)?;
+        Ok(())
+    }
+}
+
+impl From<super::Error> for wit::Error {
+    fn from(error: super::Error) -> Self {
+        match error {
+            super::Error::NotFound => Self::NotFound,
+            super::Error::Denied => Self::Denied,
+            super::Error::Exists => Self::Exists,
+            super::Error::NotDirectory => Self::NotDirectory,
+            super::Error::NotFile => Self::NotFile,
+            super::Error::NotEmpty => Self::NotEmpty,
+            super::Error::BadName => Self::BadName,
+            super::Error::NoSpace => Self::NoSpace,
+            super::Error::BadOffset => Self::BadOffset,
+            super::Error::Busy => Self::Busy,
+            super::Error::Unsupported => Self::Unsupported,
+            super::Error::Io => Self::Io,
+        }
+    }
+}
+
+impl From<wit::Access> for super::Access {
+    fn from(access: wit::Access) -> Self {
+        match access {
+            wit::Access::Read => Self::Read,
+            wit::Access::Write(offset) => Self::Write(offset),
+            wit::Access::Append => Self::Append,
+            wit::Access::Create => Self::Create,
+        }
+    }
+}
+
+impl From<super::Attributes> for wit::Attributes {
+    fn from(attributes: super::Attributes) -> Self {
+        let modified =
+            wit::Time { seconds: attributes.modified.seconds, nanoseconds: attributes.modified.nanoseconds };
+        Self {
+            kind: match attributes.kind {
+                super::Kind::File => wit::Kind::File,
+                super::Kind::Directory => wit::Kind::Directory,
+                super::Kind::Link => wit::Kind::Link,
+                super::Kind::Other => wit::Kind::Other,
+            },
+            size: attributes.size,
+            modified,
+            mode: attributes.mode,
+            links: attributes.links,
+            owner: attributes.owner,
+            group: attributes.group,
+            unique: attributes.unique,
+        }
+    }
+}
+
+impl From<Entry> for wit::Entry {
+    fn from(entry: Entry) -> Self {
+        Self { name: entry.name, attributes: entry.attributes.into() }
+    }
+}
+
+impl From<super::Permissions> for wit::Permissions {
+    fn from(permissions: super::Permissions) -> Self {
+        [
+            (super::Permissions::LIST, Self::LIST),
+            (super::Permissions::READ, Self::READ),
+            (super::Permissions::WRITE, Self::WRITE),
+            (super::Permissions::DELETE, Self::DELETE),
+            (super::Permissions::RENAME, Self::RENAME),
+            (super::Permissions::MAKE_DIRECTORY, Self::MAKE_DIRECTORY),
+            (super::Permissions::REMOVE_DIRECTORY, Self::REMOVE_DIRECTORY),
+            (super::Permissions::SET_ATTRIBUTES, Self::SET_ATTRIBUTES),
+        ]
+        .into_iter()
+        .filter(|&(ours, _)| permissions.contains(ours))
+        .fold(Self::empty(), |all, (_, theirs)| all | theirs)
+    }
+}

@@ -1,0 +1,173 @@
+//! Local files, by capability handles. What `wit/storage.wit` promises is kept here.
+//!
+//! A [`Volume`] holds a descriptor of one directory, and everything is looked up beneath it by the
+//! kernel (openat2(2), RESOLVE_BENEATH): no name a guest gives is ever joined to a path of the host's,
+//! and no check is made on a name that could be somebody else's by the time it is used.
+//!
+//! Plain blocking calls: whoever calls decides on which thread. The `*_cached` ones never wait for a
+//! local disk. Nothing here knows of WebAssembly, users or FTP.
+
+mod directory;
+mod error;
+mod file;
+mod host;
+mod path;
+mod volume;
+
+use std::ops::BitOr;
+use std::os::fd::AsFd;
+
+use rustix::fs::{AtFlags, FileType, StatxFlags, makedev, statx};
+use rustix::io::Errno;
+
+pub use directory::Directory;
+pub use error::Error;
+pub use file::{File, READ_MAX};
+pub use host::DirectoryResource;
+pub use volume::Volume;
+
+/// What may be done in a volume.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Permissions(u8);
+
+impl Permissions {
+    /// Nothing at all.
+    pub const NONE: Self = Self(0);
+    /// List directories and see attributes.
+    pub const LIST: Self = Self(1);
+    /// Read files.
+    pub const READ: Self = Self(1 << 1);
+    /// Write files, new or not.
+    pub const WRITE: Self = Self(1 << 2);
+    /// Remove files.
+    pub const DELETE: Self = Self(1 << 3);
+    /// Rename files and directories.
+    pub const RENAME: Self = Self(1 << 4);
+    /// Make directories.
+    pub const MAKE_DIRECTORY: Self = Self(1 << 5);
+    /// Remove directories.
+    pub const REMOVE_DIRECTORY: Self = Self(1 << 6);
+    /// Change times.
+    pub const SET_ATTRIBUTES: Self = Self(1 << 7);
+    /// Look and take, change nothing.
+    pub const READ_ONLY: Self = Self(Self::LIST.0 | Self::READ.0);
+    /// Everything.
+    pub const ALL: Self = Self(u8::MAX);
+
+    /// Whether all of `other` is permitted.
+    pub const fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// Error [`Error::Denied`] unless all of `needed` is permitted.
+    fn allow(self, needed: Self) -> Result<(), Error> {
+        if self.contains(needed) { Ok(()) } else { Err(Error::Denied) }
+    }
+}
+
+impl BitOr for Permissions {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+/// What an entry of a directory is, after links inside the volume were followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// A symbolic link that leads nowhere inside the volume.
+    Link,
+    /// A device, a socket, a pipe.
+    Other,
+}
+
+/// A moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Time {
+    /// Seconds since 1970-01-01T00:00:00Z, before it if negative.
+    pub seconds: i64,
+    /// Nanoseconds after that.
+    pub nanoseconds: u32,
+}
+
+/// What is known of a file without opening it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attributes {
+    /// File, directory, or what else.
+    pub kind: Kind,
+    /// Octets; of a directory, what the file system says; of a link, 0: its text is none of the
+    /// client's business, nor is that text's length.
+    pub size: u64,
+    /// Last change of the contents.
+    pub modified: Time,
+    /// The lower twelve bits of the Unix mode.
+    pub mode: u32,
+    /// Hard links.
+    pub links: u64,
+    /// Numeric user.
+    pub owner: u32,
+    /// Numeric group.
+    pub group: u32,
+    /// Device and inode.
+    pub unique: (u64, u64),
+}
+
+impl Attributes {
+    /// Of the name in `directory` itself, not of what it leads to; of `directory` if the name is empty.
+    fn of(directory: impl AsFd, name: &[u8], flags: AtFlags) -> Result<Self, Errno> {
+        let flags = flags | AtFlags::SYMLINK_NOFOLLOW | AtFlags::EMPTY_PATH;
+        let found = statx(directory, name, flags, StatxFlags::BASIC_STATS)?;
+        let kind = match FileType::from_raw_mode(found.stx_mode.into()) {
+            FileType::RegularFile => Kind::File,
+            FileType::Directory => Kind::Directory,
+            FileType::Symlink => Kind::Link,
+            _ => Kind::Other,
+        };
+        Ok(Self {
+            kind,
+            size: if kind == Kind::Link { 0 } else { found.stx_size },
+            modified: Time { seconds: found.stx_mtime.tv_sec, nanoseconds: found.stx_mtime.tv_nsec },
+            mode: u32::from(found.stx_mode) & 0o7777,
+            links: found.stx_nlink.into(),
+            owner: found.stx_uid,
+            group: found.stx_gid,
+            unique: (makedev(found.stx_dev_major, found.stx_dev_minor), found.stx_ino),
+        })
+    }
+}
+
+/// One name in a directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Any octets but NUL and `/`.
+    pub name: Vec<u8>,
+    /// What the name leads to.
+    pub attributes: Attributes,
+}
+
+/// How a file is opened. Opening truncates nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// To read.
+    Read,
+    /// To write from an offset in octets, up to which the file is cut when the first octets are written
+    /// or the writing is finished. Made if missing.
+    Write(u64),
+    /// To write behind the end. Made if missing.
+    Append,
+    /// To write a file that does not exist yet.
+    Create,
+}
+
+/// A volume in a new directory, which vanishes with the first of the two.
+#[cfg(test)]
+fn scratch() -> (tempfile::TempDir, Volume) {
+    let root = tempfile::tempdir().unwrap();
+    let volume = Volume::open_root(root.path(), Permissions::ALL).unwrap();
+    (root, volume)
+}

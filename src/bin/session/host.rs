@@ -1,0 +1,273 @@
+//! The host's interfaces as an [`Env`].
+
+use std::cell::OnceCell;
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+use wasi::clocks::wall_clock;
+use wasi_ftpd::env::{Access, DataError, Denial, Env, Event, Gone, Grant, Received, StorageError, TransferError};
+use wasi_ftpd::proto::entry::{Attributes, Entry, Permissions, Time};
+use wasi_ftpd::proto::path::VPath;
+use wasi_ftpd::proto::secret::Secret;
+use wasi_ftpd::wasi::stream::{Broken, Reader, Writer};
+use wasi_ftpd::wasi::wait::{Signal, any, until};
+
+use crate::bindings::ftpd::server::control::{Connection, get_connection};
+use crate::bindings::ftpd::server::storage::{self, Directory, File, Volume};
+use crate::bindings::ftpd::server::{accounts, data, events};
+use crate::convert;
+
+/// What the host gave this instance. Fields are dropped in order: pollables and streams before what
+/// they belong to.
+pub(crate) struct Host {
+    input: Reader,
+    output: Writer,
+    ending: Rc<Signal>,
+    local: SocketAddr,
+    remote: SocketAddr,
+    connection: Connection,
+}
+
+impl Host {
+    pub(crate) fn new() -> Self {
+        let connection = get_connection();
+        Self {
+            input: Reader::new(connection.input()),
+            output: Writer::new(connection.output()),
+            ending: Signal::new(connection.subscribe_ending()),
+            local: convert::address(connection.local_address()),
+            remote: convert::address(connection.remote_address()),
+            connection,
+        }
+    }
+}
+
+/// A data port, and what says that its connection is open.
+pub(crate) struct Port {
+    opened: OnceCell<Rc<Signal>>,
+    port: data::DataPort,
+}
+
+impl Port {
+    fn new(port: data::DataPort) -> Self {
+        Self { opened: OnceCell::new(), port }
+    }
+}
+
+/// An open data connection and its streams, if they are used.
+pub(crate) struct Data {
+    input: OnceCell<Reader>,
+    output: OnceCell<Writer>,
+    connection: data::DataConnection,
+}
+
+/// A transfer, and what says that it has ended.
+pub(crate) struct Transfer {
+    ended: OnceCell<Rc<Signal>>,
+    transfer: data::Transfer,
+}
+
+impl Transfer {
+    fn new(transfer: data::Transfer) -> Self {
+        Self { ended: OnceCell::new(), transfer }
+    }
+}
+
+impl Env for Host {
+    type Volume = Volume;
+    type File = File;
+    type Directory = Directory;
+    type Port = Port;
+    type Data = Data;
+    type Transfer = Transfer;
+
+    fn local_address(&self) -> SocketAddr {
+        self.local
+    }
+
+    fn remote_address(&self) -> SocketAddr {
+        self.remote
+    }
+
+    async fn receive(&self, into: &mut Vec<u8>) -> Received {
+        loop {
+            any([self.input.signal(), &self.ending]).await;
+            if self.ending.take()
+                && let Some(ending) = self.connection.ending()
+            {
+                return Received::Ending(convert::ending(ending));
+            }
+            self.input.signal().take();
+            if let Some(received) = self.try_receive(into) {
+                return received;
+            }
+        }
+    }
+
+    fn try_receive(&self, into: &mut Vec<u8>) -> Option<Received> {
+        match self.input.try_read(into, COMMAND_PIECE) {
+            Ok(None) => None,
+            Ok(Some(true)) => Some(Received::Octets),
+            Ok(Some(false)) | Err(Broken) => Some(Received::Closed),
+        }
+    }
+
+    async fn send(&self, octets: &mut Vec<u8>) -> Result<(), Gone> {
+        while !octets.is_empty() {
+            let sent = self.output.write_some(octets).await.map_err(|Broken| Gone)?;
+            octets.drain(..sent);
+        }
+        Ok(())
+    }
+
+    fn now(&self) -> Time {
+        let now = wall_clock::now();
+        Time { seconds: i64::try_from(now.seconds).unwrap_or(i64::MAX), nanoseconds: now.nanoseconds }
+    }
+
+    async fn authenticate(&self, name: &[u8], password: &Secret) -> Result<Grant<Volume>, Denial> {
+        let grant = accounts::authenticate(name, password.reveal()).map_err(convert::denial)?;
+        Ok(Grant { volume: grant.volume, start: grant.start, message: grant.message })
+    }
+
+    fn record(&self, event: Event<'_>) {
+        events::record_event(&convert::event(event));
+    }
+
+    fn passive(&self) -> Result<Port, DataError> {
+        data::DataPort::passive().map(Port::new).map_err(convert::data_error)
+    }
+
+    fn active(&self, to: SocketAddr) -> Result<Port, DataError> {
+        data::DataPort::active(convert::to_address(to)).map(Port::new).map_err(convert::data_error)
+    }
+
+    fn port_address(&self, port: &Port) -> SocketAddr {
+        convert::address(port.port.address())
+    }
+
+    async fn open_data(&self, port: &Port) -> Result<Data, DataError> {
+        port.port.open();
+        loop {
+            match port.port.finish() {
+                Ok(connection) => return Ok(Data { input: OnceCell::new(), output: OnceCell::new(), connection }),
+                Err(data::Error::Pending) => {
+                    until(port.opened.get_or_init(|| Signal::new(port.port.subscribe()))).await;
+                }
+                Err(error) => return Err(convert::data_error(error)),
+            }
+        }
+    }
+
+    async fn read_data(&self, data: &Data, into: &mut Vec<u8>) -> Result<bool, DataError> {
+        let input = data.input.get_or_init(|| Reader::new(data.connection.input()));
+        input.read(into, DATA_PIECE).await.map_err(|Broken| DataError::Broken)
+    }
+
+    async fn write_data(&self, data: &Data, mut octets: &[u8]) -> Result<(), DataError> {
+        let output = data.output.get_or_init(|| Writer::new(data.connection.output()));
+        while !octets.is_empty() {
+            let written = output.write_some(octets).await.map_err(|Broken| DataError::Broken)?;
+            octets = octets.get(written..).unwrap_or_default();
+        }
+        Ok(())
+    }
+
+    fn send_file(&self, data: &Data, file: &File, offset: u64) -> Transfer {
+        Transfer::new(data.connection.send_file(file, offset))
+    }
+
+    fn receive_file(&self, data: &Data, file: &File) -> Transfer {
+        Transfer::new(data.connection.receive_file(file))
+    }
+
+    fn transferred(&self, transfer: &Transfer) -> u64 {
+        transfer.transfer.count()
+    }
+
+    async fn end_of_transfer(&self, transfer: &Transfer) -> Result<u64, TransferError> {
+        loop {
+            match transfer.transfer.finish() {
+                Err(data::TransferError::Connection(data::Error::Pending)) => {
+                    until(transfer.ended.get_or_init(|| Signal::new(transfer.transfer.subscribe()))).await;
+                }
+                result => return result.map_err(convert::transfer_error),
+            }
+        }
+    }
+
+    async fn finish_data(&self, data: Data) -> Result<(), DataError> {
+        if let Some(output) = data.output.get() {
+            output.flush().await.map_err(|Broken| DataError::Broken)?;
+        }
+        data.connection.finish().map_err(convert::data_error)
+    }
+
+    fn permissions(&self, volume: &Volume) -> Permissions {
+        convert::permissions(volume.permissions())
+    }
+
+    async fn stat(&self, volume: &Volume, path: &VPath) -> Result<Attributes, StorageError> {
+        volume.stat(path.as_bytes()).map(convert::attributes).map_err(convert::storage_error)
+    }
+
+    async fn list(&self, volume: &Volume, path: &VPath) -> Result<Directory, StorageError> {
+        volume.list(path.as_bytes()).map_err(convert::storage_error)
+    }
+
+    async fn next_entries(&self, directory: &Directory) -> Result<Vec<Entry>, StorageError> {
+        let entries = directory.next().map_err(convert::storage_error)?;
+        Ok(entries.into_iter().map(convert::entry).collect())
+    }
+
+    async fn open(&self, volume: &Volume, path: &VPath, access: Access) -> Result<File, StorageError> {
+        volume.open(path.as_bytes(), convert::access(access)).map_err(convert::storage_error)
+    }
+
+    async fn size(&self, file: &File) -> Result<u64, StorageError> {
+        file.size().map_err(convert::storage_error)
+    }
+
+    async fn read(&self, file: &File, offset: u64, length: u32) -> Result<Vec<u8>, StorageError> {
+        file.read(offset, length).map_err(convert::storage_error)
+    }
+
+    async fn write(&self, file: &File, octets: &[u8]) -> Result<(), StorageError> {
+        file.write(octets).map_err(convert::storage_error)
+    }
+
+    async fn finish_file(&self, file: &File) -> Result<(), StorageError> {
+        file.finish().map_err(convert::storage_error)
+    }
+
+    async fn remove_file(&self, volume: &Volume, path: &VPath) -> Result<(), StorageError> {
+        volume.remove_file(path.as_bytes()).map_err(convert::storage_error)
+    }
+
+    async fn make_directory(&self, volume: &Volume, path: &VPath) -> Result<(), StorageError> {
+        volume.make_directory(path.as_bytes()).map_err(convert::storage_error)
+    }
+
+    async fn remove_directory(&self, volume: &Volume, path: &VPath) -> Result<(), StorageError> {
+        volume.remove_directory(path.as_bytes()).map_err(convert::storage_error)
+    }
+
+    async fn rename(&self, volume: &Volume, from: &VPath, to: &VPath) -> Result<(), StorageError> {
+        volume.rename(from.as_bytes(), to.as_bytes()).map_err(convert::storage_error)
+    }
+
+    async fn set_modified(&self, volume: &Volume, path: &VPath, to: Time) -> Result<(), StorageError> {
+        let to = storage::Time { seconds: to.seconds, nanoseconds: to.nanoseconds };
+        volume.set_modified(path.as_bytes(), to).map_err(convert::storage_error)
+    }
+
+    async fn space(&self, volume: &Volume) -> Result<u64, StorageError> {
+        volume.space().map_err(convert::storage_error)
+    }
+}
+
+/// Octets of the control connection that are taken at once: many commands, and little memory.
+const COMMAND_PIECE: u64 = 4 * 1024;
+
+/// Octets of a data connection that are taken at once for conversion.
+const DATA_PIECE: u64 = 64 * 1024;

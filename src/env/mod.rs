@@ -1,0 +1,234 @@
+//! What a session needs from outside, and the plain data that crosses.
+//!
+//! [`Env`] is the only way out of a session. It is implemented by [`memory`] (tests, fuzzing), and by
+//! the program roots under `src/bin/` over the interfaces of their worlds. An implementation
+//! translates and never decides.
+
+mod error;
+// TEMP pub mod memory;
+
+use std::net::SocketAddr;
+
+pub use error::{DataError, Denial, Ending, Gone, StorageError, TransferError};
+
+use crate::proto::entry::{Attributes, Entry, Permissions, Time};
+use crate::proto::path::VPath;
+use crate::proto::secret::Secret;
+
+/// The outside world of one session.
+///
+/// Sessions run on one thread, so futures need not be `Send`. Every method takes `&self`: a session
+/// reads its control connection while a transfer runs. Cancel safety: only [`receive`](Env::receive) and
+/// [`send`](Env::send) are ever dropped before they are done and called again; every other future is
+/// either awaited to its end or dropped together with what it works on.
+#[allow(async_fn_in_trait, reason = "one thread, no Send wanted")]
+pub trait Env {
+    /// One user's files.
+    type Volume;
+    /// An open file.
+    type File;
+    /// A directory being read.
+    type Directory;
+    /// Where the next data connection will come from.
+    type Port;
+    /// An open data connection; dropping it closes it abruptly.
+    type Data;
+    /// A file on its way through the host; dropping it stops it.
+    type Transfer;
+
+    // The control connection.
+
+    /// The server's end of the control connection.
+    fn local_address(&self) -> SocketAddr;
+
+    /// The client's end of the control connection. Never an IPv4-mapped IPv6 address.
+    fn remote_address(&self) -> SocketAddr;
+
+    /// Wait for octets from the client and append some (at most a few KiB) to `into`. Cancel safe:
+    /// octets are taken only when the future is done.
+    async fn receive(&self, into: &mut Vec<u8>) -> Received;
+
+    /// What `receive` would say if it need not wait.
+    fn try_receive(&self, into: &mut Vec<u8>) -> Option<Received>;
+
+    /// Send `octets` to the client, removing from their front what has been taken. Cancel safe: what is
+    /// left has not been sent.
+    async fn send(&self, octets: &mut Vec<u8>) -> Result<(), Gone>;
+
+    // Clock, accounts, events.
+
+    /// The time of day.
+    fn now(&self) -> Time;
+
+    /// Check a name and password (RFC 959 §4.1.1).
+    async fn authenticate(&self, name: &[u8], password: &Secret) -> Result<Grant<Self::Volume>, Denial>;
+
+    /// Tell the operator what happened.
+    fn record(&self, event: Event<'_>);
+
+    // Data connections.
+
+    /// A port to which the client connects.
+    fn passive(&self) -> Result<Self::Port, DataError>;
+
+    /// A port of the client's, to which we connect. Checked now; no packet before `open_data`.
+    fn active(&self, to: SocketAddr) -> Result<Self::Port, DataError>;
+
+    /// What to tell the client of a passive port; what was given for an active one.
+    fn port_address(&self, port: &Self::Port) -> SocketAddr;
+
+    /// Open the data connection.
+    async fn open_data(&self, port: &Self::Port) -> Result<Self::Data, DataError>;
+
+    /// Append some octets of the client's to `into`; false at the end.
+    async fn read_data(&self, data: &Self::Data, into: &mut Vec<u8>) -> Result<bool, DataError>;
+
+    /// Send all of `octets`.
+    async fn write_data(&self, data: &Self::Data, octets: &[u8]) -> Result<(), DataError>;
+
+    /// Begin to send a file from `offset` to its end.
+    fn send_file(&self, data: &Self::Data, file: &Self::File, offset: u64) -> Self::Transfer;
+
+    /// Begin to write what the client sends into a file, from where `open` placed it.
+    fn receive_file(&self, data: &Self::Data, file: &Self::File) -> Self::Transfer;
+
+    /// Octets moved so far.
+    fn transferred(&self, transfer: &Self::Transfer) -> u64;
+
+    /// Wait for the end of a transfer.
+    async fn end_of_transfer(&self, transfer: &Self::Transfer) -> Result<u64, TransferError>;
+
+    /// Close in good order. Succeeds only if the client had not gone: 226 may be said after this and
+    /// not before.
+    async fn finish_data(&self, data: Self::Data) -> Result<(), DataError>;
+
+    // Storage.
+
+    /// What the user may do.
+    fn permissions(&self, volume: &Self::Volume) -> Permissions;
+
+    /// The attributes of what `path` names. Links are followed.
+    async fn stat(&self, volume: &Self::Volume, path: &VPath) -> Result<Attributes, StorageError>;
+
+    /// Begin to read a directory.
+    async fn list(&self, volume: &Self::Volume, path: &VPath) -> Result<Self::Directory, StorageError>;
+
+    /// The next entries of a directory, in no particular order; none at the end.
+    async fn next_entries(&self, directory: &Self::Directory) -> Result<Vec<Entry>, StorageError>;
+
+    /// Open a file. Nothing is truncated by it.
+    async fn open(&self, volume: &Self::Volume, path: &VPath, access: Access) -> Result<Self::File, StorageError>;
+
+    /// The size of an open file, in octets.
+    async fn size(&self, file: &Self::File) -> Result<u64, StorageError>;
+
+    /// Up to `length` octets from `offset`; none at the end.
+    async fn read(&self, file: &Self::File, offset: u64, length: u32) -> Result<Vec<u8>, StorageError>;
+
+    /// Write all of `octets` behind those written before.
+    async fn write(&self, file: &Self::File, octets: &[u8]) -> Result<(), StorageError>;
+
+    /// Everything is written.
+    async fn finish_file(&self, file: &Self::File) -> Result<(), StorageError>;
+
+    /// Remove anything but a directory.
+    async fn remove_file(&self, volume: &Self::Volume, path: &VPath) -> Result<(), StorageError>;
+
+    /// Make a directory.
+    async fn make_directory(&self, volume: &Self::Volume, path: &VPath) -> Result<(), StorageError>;
+
+    /// Remove an empty directory.
+    async fn remove_directory(&self, volume: &Self::Volume, path: &VPath) -> Result<(), StorageError>;
+
+    /// Rename. A file at `to` is replaced, a directory is not.
+    async fn rename(&self, volume: &Self::Volume, from: &VPath, to: &VPath) -> Result<(), StorageError>;
+
+    /// Set the time of last change.
+    async fn set_modified(&self, volume: &Self::Volume, path: &VPath, to: Time) -> Result<(), StorageError>;
+
+    /// Octets that may still be written.
+    async fn space(&self, volume: &Self::Volume) -> Result<u64, StorageError>;
+}
+
+/// What came of waiting for the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Received {
+    /// Octets were appended.
+    Octets,
+    /// The client closed the control connection, or it broke.
+    Closed,
+    /// The session must end; said once and for all.
+    Ending(Ending),
+}
+
+/// What a user who logged in is given.
+#[derive(Debug)]
+pub struct Grant<V> {
+    /// The user's files.
+    pub volume: V,
+    /// The directory to start in.
+    pub start: Vec<u8>,
+    /// Text for the reply to PASS.
+    pub message: Option<String>,
+}
+
+/// How a file is opened. Nothing is truncated by opening: a transfer that never begins must not cost a
+/// file its contents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// To read.
+    Read,
+    /// To write from an offset; what the file had after it goes when the first octets are written, or
+    /// the transfer ends. Made if missing.
+    Write(u64),
+    /// To write behind the end. Made if missing.
+    Append,
+    /// To write a file that does not exist yet.
+    Create,
+}
+
+/// What the operator is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event<'a> {
+    /// A transfer ended, well or not.
+    Transfer {
+        /// What it did.
+        direction: Direction,
+        /// Of which file or directory.
+        path: &'a VPath,
+        /// Octets on the data connection.
+        octets: u64,
+        /// How it ended.
+        outcome: Outcome,
+    },
+    /// A file was removed, a directory made or removed: the verb and the path.
+    Changed(&'static str, &'a VPath),
+    /// Renamed, from and to.
+    Renamed(&'a VPath, &'a VPath),
+    /// A command was refused for what it would have done: the verb and the reply code.
+    Refused(&'static str, u16),
+}
+
+/// What a transfer does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// RETR.
+    Retrieve,
+    /// STOR, STOU.
+    Store,
+    /// APPE.
+    Append,
+    /// LIST, NLST, MLSD.
+    Listing,
+}
+
+/// How a transfer ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Well.
+    Complete,
+    /// By the client: ABOR, or it went away.
+    Aborted,
+    /// By the storage or the network.
+    Failed,
+}

@@ -1,0 +1,186 @@
+//! Octets of the control connection to command lines.
+//!
+//! ```text
+//! command line = octets , CR LF          (RFC 959 §5.3.1; a bare LF is taken for CR LF)
+//! CR NUL       = a bare CR               (RFC 854, NVT printer)
+//! IAC IAC      = the octet 255           (RFC 854)
+//! IAC command  = dropped, with its option if it has one
+//! ```
+
+/// Splits what the client sends into lines. Owns every octet it was given, so that waiting for more can
+/// be cancelled at any time.
+#[derive(Debug, Default)]
+pub struct Lines {
+    /// Octets not looked at yet.
+    input: Vec<u8>,
+    /// How many of `input` are used up.
+    used: usize,
+    /// The line so far, Telnet removed.
+    line: Vec<u8>,
+    state: State,
+    /// The line has grown past [`MAX_LINE`]; the rest of it is dropped.
+    too_long: bool,
+}
+
+/// Where in a Telnet or line-end sequence the last octet left us.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum State {
+    #[default]
+    Text,
+    AfterCr,
+    AfterIac,
+    /// After WILL, WONT, DO or DONT: the option code is still to come.
+    AfterOption,
+}
+
+/// What [`Lines::next_line`] found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Line {
+    /// A line without its end.
+    Complete(Vec<u8>),
+    /// A line longer than [`MAX_LINE`], dropped.
+    TooLong,
+}
+
+impl Lines {
+    /// Where to append what the client sends.
+    pub fn input(&mut self) -> &mut Vec<u8> {
+        self.input.drain(..self.used);
+        self.used = 0;
+        &mut self.input
+    }
+
+    /// The next line, if all of it is here.
+    pub fn next_line(&mut self) -> Option<Line> {
+        while let Some(&octet) = self.input.get(self.used) {
+            self.used += 1;
+            if self.step(octet) {
+                let line = std::mem::take(&mut self.line);
+                return Some(if std::mem::take(&mut self.too_long) { Line::TooLong } else { Line::Complete(line) });
+            }
+        }
+        None
+    }
+
+    /// Take one octet; true at the end of a line.
+    fn step(&mut self, octet: u8) -> bool {
+        let state = std::mem::take(&mut self.state);
+        match (state, octet) {
+            (State::AfterCr, NUL) => self.keep(CR),
+            (State::AfterCr, LF) => return true,
+            (State::AfterCr, _) => {
+                self.keep(CR);
+                return self.step(octet);
+            }
+            (State::AfterIac, IAC) => self.keep(IAC),
+            (State::AfterIac, WILL..=DONT) => self.state = State::AfterOption,
+            (State::AfterIac, FIRST_TELNET_COMMAND..) => {}
+            // Not Telnet: a client that does not double 255 in a name.
+            (State::AfterIac, _) => {
+                self.keep(IAC);
+                return self.step(octet);
+            }
+            (State::AfterOption, _) => {}
+            (State::Text, CR) => self.state = State::AfterCr,
+            (State::Text, LF) => return true,
+            (State::Text, IAC) => self.state = State::AfterIac,
+            (State::Text, _) => self.keep(octet),
+        }
+        false
+    }
+
+    fn keep(&mut self, octet: u8) {
+        if self.line.len() < MAX_LINE {
+            self.line.push(octet);
+        } else {
+            self.too_long = true;
+        }
+    }
+}
+
+/// Append `text` in the form it has on the control connection: 255 is doubled, and CR is followed by
+/// NUL, so that no pathname ends a line or becomes a Telnet command (RFC 854). LF becomes `?`.
+pub fn escape(text: &[u8], out: &mut Vec<u8>) {
+    for &octet in text {
+        match octet {
+            IAC => out.extend([IAC, IAC]),
+            CR => out.extend([CR, NUL]),
+            LF => out.push(b'?'),
+            _ => out.push(octet),
+        }
+    }
+}
+
+const NUL: u8 = 0;
+const LF: u8 = b'\n';
+const CR: u8 = b'\r';
+
+/// Telnet: interpret as command.
+const IAC: u8 = 255;
+/// Telnet: WILL, WONT, DO, DONT are followed by an option code.
+const WILL: u8 = 251;
+const DONT: u8 = 254;
+/// Telnet: the lowest command code (RFC 854: SE is 240; EOF, SUSP and ABORT of RFC 1184 lie below it).
+const FIRST_TELNET_COMMAND: u8 = 236;
+
+/// Octets in a command line: a verb, and a pathname of PATH_MAX (4096) with room to spare.
+pub const MAX_LINE: usize = 8192;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(chunks: &[&[u8]]) -> Vec<Line> {
+        let mut lines = Lines::default();
+        let mut found = Vec::new();
+        for chunk in chunks {
+            lines.input().extend_from_slice(chunk);
+            while let Some(line) = lines.next_line() {
+                found.push(line);
+            }
+        }
+        found
+    }
+
+    fn texts(octets: &[u8]) -> Vec<Vec<u8>> {
+        let whole = lines(&[octets]);
+        let split: Vec<&[u8]> = octets.chunks(1).collect();
+        assert_eq!(whole, lines(&split), "the same however it is split");
+        whole
+            .into_iter()
+            .map(|line| match line {
+                Line::Complete(text) => text,
+                Line::TooLong => panic!("too long"),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn line_ends() {
+        assert_eq!(texts(b"NOOP\r\nPWD\nSYST"), [b"NOOP".to_vec(), b"PWD".to_vec()]);
+        assert_eq!(texts(b"\r\n\n"), [b"".to_vec(), b"".to_vec()]);
+        assert_eq!(texts(b"a\rb\r\0c\r\r\n"), [b"a\rb\rc\r".to_vec()]);
+    }
+
+    #[test]
+    fn telnet() {
+        assert_eq!(texts(b"\xff\xf4\xff\xf2ABOR\r\n"), [b"ABOR".to_vec()]);
+        assert_eq!(texts(b"NO\xff\xfb\x01OP\xff\xfe\xff\r\n"), [b"NOOP".to_vec()]);
+        assert_eq!(texts(b"RETR \xff\xff\xffa\xff\r\n"), [b"RETR \xff\xffa\xff".to_vec()]);
+    }
+
+    #[test]
+    fn too_long_lines_are_dropped_whole() {
+        let mut octets = vec![b'x'; MAX_LINE * 3];
+        octets.extend(b"\r\nNOOP\r\n");
+        assert_eq!(lines(&[&octets]), [Line::TooLong, Line::Complete(b"NOOP".to_vec())]);
+    }
+
+    #[test]
+    fn escaping_is_undone_by_reading() {
+        let mut out = Vec::new();
+        escape(b"a\xffb\rc", &mut out);
+        out.extend(b"\r\n");
+        assert_eq!(texts(&out), [b"a\xffb\rc".to_vec()]);
+    }
+}

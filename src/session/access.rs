@@ -1,0 +1,45 @@
+//! Access control (RFC 959 §4.1.1): USER, PASS, REIN.
+
+use super::Session;
+use super::state::{Login, Parameters, User};
+use crate::env::{Denial, Env};
+use crate::proto::command::Name;
+use crate::proto::path::VPath;
+use crate::proto::reply::{Code, Reply};
+use crate::proto::secret::Secret;
+
+impl<E: Env> Session<'_, E> {
+    /// USER, which also flushes a log-in before it; the transfer parameters stay. The reply is the same
+    /// for every name, known or not (RFC 2577 §6).
+    pub(super) fn user_name(&mut self, name: Name) -> Reply {
+        self.login = Login::Named(name);
+        Reply::new(Code::NeedPassword, "Please give your password")
+    }
+
+    pub(super) async fn password(&mut self, password: &Secret) -> Result<Reply, Reply> {
+        let name = match std::mem::replace(&mut self.login, Login::Nobody) {
+            Login::Named(name) => name,
+            other => {
+                self.login = other;
+                return Err(Reply::new(Code::BadSequence, "Log in with USER first"));
+            }
+        };
+        let grant = self.env.authenticate(&name, password).await.map_err(|denial| match denial {
+            Denial::Denied => Reply::new(Code::NotLoggedIn, "Log-in incorrect"),
+            Denial::Unavailable => Reply::new(Code::Leaving, "Accounts cannot be checked at the moment"),
+        })?;
+        let directory = VPath::root().join(&grant.start)?;
+        self.login = Login::User(User { name, volume: grant.volume, directory });
+        Ok(match grant.message {
+            Some(text) => Reply::lines(Code::LoggedIn, "Welcome", text.lines(), "Logged in"),
+            None => Reply::new(Code::LoggedIn, "Logged in"),
+        })
+    }
+
+    /// REIN: as after the greeting (RFC 959 §4.1.1).
+    pub(super) fn reinitialize(&mut self) -> Reply {
+        self.login = Login::Nobody;
+        self.parameters = Parameters::default();
+        Reply::new(Code::ReadyForUser, "Ready for a new user")
+    }
+}

@@ -1,0 +1,169 @@
+//! The server-PI: one control connection, from greeting to goodbye.
+//!
+//! A handler takes what its verb was given and returns a reply; `Err` is a reply too, so that `?` ends a
+//! command early. Only [`transfer`] waits for anything while the client may still speak.
+
+mod access;
+mod control;
+mod error;
+mod files;
+mod info;
+mod listing;
+mod params;
+mod race;
+mod state;
+mod transfer;
+
+use control::{Control, Incoming};
+use state::{Login, Parameters, User};
+
+use crate::env::{Ending, Env, Event};
+use crate::proto::command::{self, Command};
+use crate::proto::line::Line;
+use crate::proto::path::VPath;
+use crate::proto::reply::{Code, Reply};
+
+/// Serve one client over `env`, until it or the host ends the session.
+pub async fn serve<E: Env>(env: &E) {
+    let mut session = Session {
+        env,
+        control: Control::new(env),
+        login: Login::Nobody,
+        parameters: Parameters::default(),
+        rename_from: None,
+        ending: None,
+    };
+    session.run().await;
+}
+
+/// One session.
+struct Session<'e, E: Env> {
+    env: &'e E,
+    control: Control<'e, E>,
+    login: Login<E::Volume>,
+    parameters: Parameters<E::Port>,
+    /// What RNFR named, for the very next command.
+    rename_from: Option<VPath>,
+    /// Seen while a transfer ran, and due after it.
+    ending: Option<Ending>,
+}
+
+/// What becomes of the session after a command.
+enum After {
+    Continue,
+    Close,
+}
+
+impl<E: Env> Session<'_, E> {
+    async fn run(&mut self) {
+        self.control.say(&Reply::new(Code::ReadyForUser, "FTP server ready"));
+        loop {
+            let incoming = match self.ending {
+                Some(ending) => Incoming::Ending(ending),
+                None => self.control.next().await,
+            };
+            let after = match incoming {
+                Incoming::Line(line) => self.obey(line).await,
+                Incoming::Closed => return,
+                Incoming::Ending(ending) => {
+                    self.control.say(&error::leaving(ending));
+                    After::Close
+                }
+            };
+            if let After::Close = after {
+                return self.control.flush().await;
+            }
+        }
+    }
+
+    /// Do what a line says, and reply.
+    async fn obey(&mut self, line: Line) -> After {
+        let (verb, result) = match &line {
+            Line::Complete(line) => self.answer(line).await,
+            Line::TooLong => ("", Err(Reply::new(Code::LineTooLong, "Command line too long"))),
+        };
+        if let Err(refusal) = &result {
+            self.env.record(Event::Refused(verb, refusal.code.number()));
+        }
+        let (Ok(reply) | Err(reply)) = result;
+        self.control.say(&reply);
+        if reply.code.ends_session() { After::Close } else { After::Continue }
+    }
+
+    /// The verb of a line, and the reply to it.
+    async fn answer(&mut self, line: &[u8]) -> (&'static str, Result<Reply, Reply>) {
+        let rename_from = self.rename_from.take();
+        let (row, argument) = match command::split(line) {
+            Ok(found) => found,
+            Err(error) => return ("", Err(error.into())),
+        };
+        if row.login && !matches!(self.login, Login::User(_)) {
+            return (row.name, Err(not_logged_in()));
+        }
+        let result = match command::parse(row, argument) {
+            Ok(command) => self.perform(command, rename_from).await,
+            Err(error) => Err(error.into()),
+        };
+        (row.name, result)
+    }
+
+    async fn perform(&mut self, command: Command, rename_from: Option<VPath>) -> Result<Reply, Reply> {
+        match command {
+            Command::Abor => Ok(self.abort_nothing()),
+            Command::Acct => Ok(Reply::new(Code::Superfluous, "No account is needed")),
+            Command::Allo(size) => self.allocate(size).await,
+            Command::Appe(name) => self.append(&name).await,
+            Command::Cdup => self.change_directory(b"..").await,
+            Command::Clnt => Ok(Reply::new(Code::Done, "Noted")),
+            Command::Cwd(name) => self.change_directory(&name).await,
+            Command::Dele(name) => self.delete(&name).await,
+            Command::Eprt(to) | Command::Port(to) => self.active(to),
+            Command::Epsv(which) => self.extended_passive(which),
+            Command::Feat => Ok(self.features()),
+            Command::Help(None) => Ok(info::help()),
+            Command::Help(Some(verb)) => info::help_on(&verb),
+            Command::List(argument) => self.list(&argument).await,
+            Command::Mdtm(name) => self.modification_time(&name).await,
+            Command::Mfmt(time, name) => self.set_modification_time(time, &name).await,
+            Command::Mkd(name) => self.make_directory(&name).await,
+            Command::Mlsd(name) => self.machine_list(&name).await,
+            Command::Mlst(name) => self.machine_list_one(&name).await,
+            Command::Mode => Ok(Reply::new(Code::Done, "Mode is S")),
+            Command::Nlst(argument) => self.name_list(&argument).await,
+            Command::Noop => Ok(Reply::new(Code::Done, "OK")),
+            Command::Opts(options) => Ok(self.set_options(options)),
+            Command::Pass(password) => self.password(&password).await,
+            Command::Pasv => self.passive(),
+            Command::Pwd => self.working_directory(),
+            Command::Quit => Ok(Reply::new(Code::Goodbye, "Goodbye")),
+            Command::Rein => Ok(self.reinitialize()),
+            Command::Rest(offset) => Ok(self.restart(offset)),
+            Command::Retr(name) => self.retrieve(&name).await,
+            Command::Rmd(name) => self.remove_directory(&name).await,
+            Command::Rnfr(name) => self.rename_from(&name).await,
+            Command::Rnto(name) => self.rename_to(rename_from, &name).await,
+            Command::SiteHelp => Ok(Reply::lines(Code::HelpText, "SITE commands:", ["HELP"], "End")),
+            Command::Size(name) => self.size(&name).await,
+            Command::Stat(None) => Ok(self.status()),
+            Command::Stat(Some(argument)) => self.status_of(&argument).await,
+            Command::Stor(name) => self.store(&name).await,
+            Command::Stou(name) => self.store_unique(name.as_deref()).await,
+            Command::Stru => Ok(Reply::new(Code::Done, "Structure is F")),
+            Command::Syst => Ok(Reply::new(Code::SystemType, "UNIX Type: L8")),
+            Command::Type(representation) => Ok(self.represent(representation)),
+            Command::User(name) => Ok(self.user_name(name)),
+        }
+    }
+
+    /// The user, for verbs that need one.
+    fn user(&self) -> Result<&User<E::Volume>, Reply> {
+        match &self.login {
+            Login::User(user) => Ok(user),
+            Login::Nobody | Login::Named(_) => Err(not_logged_in()),
+        }
+    }
+}
+
+fn not_logged_in() -> Reply {
+    Reply::new(Code::NotLoggedIn, "Please log in with USER and PASS")
+}

@@ -1,0 +1,123 @@
+//! Transfer parameters (RFC 959 §4.1.2): TYPE, PORT, PASV, EPRT, EPSV, REST, OPTS, ALLO, and ABOR of
+//! nothing.
+
+use std::net::{IpAddr, SocketAddr};
+
+use super::Session;
+use super::error::no_port;
+use crate::env::DataError;
+use crate::env::Env;
+use crate::proto::address::{self, is_bounce};
+use crate::proto::command::{Epsv, Opts, Type};
+use crate::proto::facts::Facts;
+use crate::proto::reply::{Code, Reply};
+
+impl<E: Env> Session<'_, E> {
+    pub(super) fn represent(&mut self, representation: Type) -> Reply {
+        self.parameters.representation = representation;
+        Reply::new(Code::Done, format!("Type is {}", type_code(representation)))
+    }
+
+    /// PORT and EPRT. The host checks the address again, by its own rules.
+    pub(super) fn active(&mut self, to: SocketAddr) -> Result<Reply, Reply> {
+        self.not_extended_only()?;
+        self.parameters.port = None;
+        // RFC 2577 §3: 504 for what would be a bounce, before any packet.
+        if is_bounce(to, self.env.remote_address().ip()) {
+            return Err(no_port(DataError::Refused));
+        }
+        self.parameters.port = Some(self.env.active(to).map_err(no_port)?);
+        Ok(Reply::new(Code::Done, "OK"))
+    }
+
+    pub(super) fn passive(&mut self) -> Result<Reply, Reply> {
+        self.not_extended_only()?;
+        if !self.env.local_address().is_ipv4() {
+            return Err(Reply::new(Code::BadProtocolFamily, "PASV has no form for IPv6; use EPSV"));
+        }
+        let address = self.listen()?;
+        let IpAddr::V4(ip) = address.ip().to_canonical() else {
+            self.parameters.port = None;
+            return Err(Reply::new(Code::BadProtocolFamily, "PASV has no form for IPv6; use EPSV"));
+        };
+        let text = format!("Entering Passive Mode ({})", address::host_port(ip, address.port()));
+        Ok(Reply::new(Code::EnteringPassive, text))
+    }
+
+    pub(super) fn extended_passive(&mut self, which: Epsv) -> Result<Reply, Reply> {
+        let v4 = self.env.local_address().is_ipv4();
+        match which {
+            Epsv::All => {
+                self.parameters.extended_only = true;
+                return Ok(Reply::new(Code::Done, "Only EPSV from now on"));
+            }
+            // The data connection runs over the protocol of the control connection (RFC 2428 §3).
+            Epsv::V4 if !v4 => {
+                return Err(Reply::new(Code::BadProtocolFamily, "Network protocol not supported, use (2)"));
+            }
+            Epsv::V6 if v4 => {
+                return Err(Reply::new(Code::BadProtocolFamily, "Network protocol not supported, use (1)"));
+            }
+            Epsv::Same | Epsv::V4 | Epsv::V6 => {}
+        }
+        let port = self.listen()?.port();
+        // Nothing behind the parenthesis: busybox reads to the end of the line.
+        Ok(Reply::new(Code::EnteringExtendedPassive, format!("Entering Extended Passive Mode (|||{port}|)")))
+    }
+
+    fn listen(&mut self) -> Result<SocketAddr, Reply> {
+        // The old port is given back before another is asked for.
+        self.parameters.port = None;
+        let port = self.env.passive().map_err(no_port)?;
+        let address = self.env.port_address(&port);
+        self.parameters.port = Some(port);
+        Ok(address)
+    }
+
+    /// RFC 2428 §4: after EPSV ALL, every other way to set up a data connection is refused.
+    fn not_extended_only(&self) -> Result<(), Reply> {
+        if self.parameters.extended_only {
+            return Err(Reply::new(Code::BadSequence, "Only EPSV is allowed after EPSV ALL"));
+        }
+        Ok(())
+    }
+
+    /// REST. What the offset means is known only when the transfer begins (RFC 3659 §5).
+    pub(super) fn restart(&mut self, offset: u64) -> Reply {
+        self.parameters.restart = offset;
+        Reply::new(Code::NeedMoreInformation, format!("Restarting at {offset}"))
+    }
+
+    pub(super) fn set_options(&mut self, options: Opts) -> Reply {
+        match options {
+            Opts::Utf8On => Reply::new(Code::Done, "UTF8 is always on"),
+            Opts::Mlst(list) => {
+                self.parameters.facts = Facts::select(&list);
+                Reply::new(Code::Done, format!("MLST OPTS {}", self.parameters.facts.names()))
+            }
+        }
+    }
+
+    /// ALLO needs nothing here (RFC 959 §4.1.3), but says early that the disk is too small. Some cameras
+    /// take a 202 for a failure.
+    pub(super) async fn allocate(&self, size: u64) -> Result<Reply, Reply> {
+        match self.env.space(&self.user()?.volume).await {
+            Ok(space) if space < size => Err(Reply::new(Code::NoSpace, "Not enough space")),
+            _ => Ok(Reply::new(Code::Done, "OK")),
+        }
+    }
+
+    /// ABOR when no transfer runs: the data port is closed (RFC 959 §4.1.3).
+    pub(super) fn abort_nothing(&mut self) -> Reply {
+        self.parameters.port = None;
+        Reply::new(Code::AbortComplete, "No transfer to abort")
+    }
+}
+
+/// As TYPE has it.
+pub(super) fn type_code(representation: Type) -> &'static str {
+    match representation {
+        Type::Ascii => "A N",
+        Type::Image => "I",
+    }
+}
