@@ -7,8 +7,8 @@ use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
 use wasmtime::error::Context;
 use wasmtime::{Engine as Wasmtime, PoolingAllocationConfig};
 use wasmtime_wasi::cli::{WasiCli, WasiCliView};
-use wasmtime_wasi::p2::bindings::{CommandPre, cli, clocks};
 use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView};
+use wasmtime_wasi::p2::bindings::{CommandPre, cli, clocks};
 
 use crate::bindings::ftpd::server::{accounts, control, data, events, storage};
 use crate::bindings::wasi::logging::logging;

@@ -86,6 +86,9 @@ impl<E: Env> Session<'_, E> {
             self.env.record(Event::Refused(verb, refusal.code.number()));
         }
         let (Ok(reply) | Err(reply)) = result;
+        if reply.code == Code::WrongProtocol {
+            log::warn!("the client speaks another protocol");
+        }
         self.control.say(&reply);
         if reply.code.ends_session() { After::Close } else { After::Continue }
     }

@@ -9,11 +9,7 @@ use crate::events::Printable;
 use crate::session::SessionCtx;
 
 impl Host for SessionCtx {
-    async fn authenticate(
-        &mut self,
-        user: Vec<u8>,
-        password: Vec<u8>,
-    ) -> wasmtime::Result<Result<Grant, Denial>> {
+    async fn authenticate(&mut self, user: Vec<u8>, password: Vec<u8>) -> wasmtime::Result<Result<Grant, Denial>> {
         let limits = &self.shared.config.limits;
         let (peer, name) = (self.peer(), Printable(&user));
         // A guest that goes on after it was told to end gets no more guesses.

@@ -17,9 +17,7 @@ pub use port::DataPort;
 pub use transfer::Transfer;
 
 use crate::bindings::ftpd::server::control::SocketAddress;
-use crate::bindings::ftpd::server::data::{
-    Error, Host, HostDataConnection, HostDataPort, HostTransfer, TransferError,
-};
+use crate::bindings::ftpd::server::data::{Error, Host, HostDataConnection, HostDataPort, HostTransfer, TransferError};
 use crate::control::to_wit;
 use crate::session::SessionCtx;
 use crate::storage::File;

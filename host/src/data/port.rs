@@ -33,9 +33,15 @@ pub struct DataPort {
 enum State {
     Passive(Passive),
     /// Checked, and no packet sent.
-    Active { active_port: ActivePort, timeout: Duration },
+    Active {
+        active_port: ActivePort,
+        timeout: Duration,
+    },
     /// The first packet has been sent.
-    Connecting { socket: TcpStream, due: Instant },
+    Connecting {
+        socket: TcpStream,
+        due: Instant,
+    },
     /// Connected, and not taken yet.
     Open(TcpStream),
     Failed(Error),

@@ -180,8 +180,7 @@ impl From<wit::Access> for super::Access {
 
 impl From<super::Attributes> for wit::Attributes {
     fn from(attributes: super::Attributes) -> Self {
-        let modified =
-            wit::Time { seconds: attributes.modified.seconds, nanoseconds: attributes.modified.nanoseconds };
+        let modified = wit::Time { seconds: attributes.modified.seconds, nanoseconds: attributes.modified.nanoseconds };
         Self {
             kind: match attributes.kind {
                 super::Kind::File => wit::Kind::File,

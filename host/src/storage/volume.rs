@@ -5,8 +5,8 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use rustix::fs::{
-    AtFlags, CWD, Mode, OFlags, RenameFlags, ResolveFlags, Timespec, Timestamps, UTIME_OMIT, fstatvfs, mkdirat,
-    openat, openat2, renameat, renameat_with, unlinkat, utimensat,
+    AtFlags, CWD, Mode, OFlags, RenameFlags, ResolveFlags, Timespec, Timestamps, UTIME_OMIT, fstatvfs, mkdirat, openat,
+    openat2, renameat, renameat_with, unlinkat, utimensat,
 };
 use rustix::io::Errno;
 
@@ -127,9 +127,7 @@ impl Volume {
             Err(Errno::EXIST | Errno::INVAL) => {}
             done => return Ok(done?),
         }
-        let kind = |parent, name| -> Result<Kind, Errno> {
-            Ok(Attributes::of(parent, name, AtFlags::empty())?.kind)
-        };
+        let kind = |parent, name| -> Result<Kind, Errno> { Ok(Attributes::of(parent, name, AtFlags::empty())?.kind) };
         if let Ok(there) = kind(&to_parent, to)
             && (there == Kind::Directory || kind(&from_parent, from)? == Kind::Directory)
         {

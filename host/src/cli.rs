@@ -1,0 +1,262 @@
+//! What was typed, and the [`Config`] that it means.
+
+use std::fs;
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use clap::{Args, Parser, Subcommand};
+use log::LevelFilter;
+use wasi_ftpd_host::accounts::{Accounts, Password, User, generate_password, is_anonymous};
+use wasi_ftpd_host::config::{ActivePort, Config, Limits};
+use wasi_ftpd_host::storage::Permissions;
+
+/// An FTP server that runs each session in a WebAssembly sandbox of its own.
+#[derive(Parser)]
+#[command(name = "wasi-ftpd", version, arg_required_else_help = true, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+impl Cli {
+    /// What was typed. Ends the process where that was a question (`--help`) or a mistake.
+    pub(crate) fn parse() -> Self {
+        Parser::parse()
+    }
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    Serve(ServeArgs),
+}
+
+// Each text is one line: a second paragraph would make clap spread `--help` over three screens.
+
+/// Serve a directory: without options read-only, to everybody on this machine
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct ServeArgs {
+    /// The directory to serve; nothing outside it can be reached
+    #[arg(value_name = "DIR")]
+    root: PathBuf,
+
+    /// Let a user in; repeatable. Without PASSWORD (others see it in `ps`) one is made up
+    #[arg(long = "user", value_name = "NAME[:PASSWORD]", help_heading = WHO)]
+    users: Vec<String>,
+
+    /// Let those whom --user names change files, not only read them
+    #[arg(long, help_heading = WHO)]
+    writable: bool,
+
+    /// Let anybody in, to read only [default: if there is no --user]
+    #[arg(long, help_heading = WHO)]
+    anonymous: bool,
+
+    /// Where clients connect; repeatable [default: 127.0.0.1:2121]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = listen, help_heading = WHERE)]
+    listen: Vec<SocketAddr>,
+
+    /// Ports to which clients open data connections (passive mode) [default: 49152-65535]
+    #[arg(long, value_name = "FIRST-LAST", value_parser = port_range, help_heading = WHERE)]
+    passive_ports: Option<RangeInclusive<u16>>,
+
+    /// The address to tell clients for these, if the server is behind NAT
+    #[arg(long, value_name = "IP", value_parser = public_address, help_heading = WHERE)]
+    public_address: Option<IpAddr>,
+
+    /// Port from which to connect to clients (active mode); 0: any [default: listening port - 1]
+    #[arg(long, value_name = "PORT", value_parser = port, help_heading = WHERE)]
+    active_port: Option<u16>,
+
+    /// Clients at once [default: 2000]
+    #[arg(long, value_name = "N", value_parser = count, help_heading = LIMITS)]
+    max_connections: Option<usize>,
+
+    /// Of these, from one address [default: 50; loopback: no limit]
+    #[arg(long, value_name = "N", value_parser = count, help_heading = LIMITS)]
+    max_connections_per_address: Option<usize>,
+
+    /// How long a client may say nothing [default: 300]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, help_heading = LIMITS)]
+    idle_timeout: Option<Duration>,
+
+    /// How long logging in may take [default: 60]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, help_heading = LIMITS)]
+    login_timeout: Option<Duration>,
+
+    /// How long a transfer may stand still [default: 120]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, help_heading = LIMITS)]
+    stall_timeout: Option<Duration>,
+
+    /// What to report: off, error, warn, info, debug, trace, or TARGET=LEVEL,...
+    #[arg(long, value_name = "LEVEL", default_value = "info", value_parser = filter, help_heading = LOGGING)]
+    pub(crate) log: String,
+}
+
+/// A password that was made up and has to be told, once.
+pub(crate) struct GeneratedPassword {
+    pub(crate) name: String,
+    pub(crate) password: String,
+}
+
+impl ServeArgs {
+    /// What the server is to be told, and the passwords that the operator is. Errors are one line that
+    /// says what to do.
+    pub(crate) fn config(self) -> Result<(Config, Vec<GeneratedPassword>)> {
+        let what = fs::metadata(&self.root)
+            .with_context(|| format!("cannot serve {}: name a directory that exists", self.root.display()))?;
+        ensure!(what.is_dir(), "cannot serve {}: not a directory; name the one it is in", self.root.display());
+        for (at, address) in self.listen.iter().enumerate() {
+            ensure!(
+                address.port() == 0 || !self.listen.iter().take(at).any(|before| before == address),
+                "--listen {address}: given twice; leave one out"
+            );
+        }
+        ensure!(
+            !self.writable || !self.users.is_empty(),
+            "--writable: nobody may write, since anonymous only reads; add --user NAME"
+        );
+        let anonymous = self.anonymous || self.users.is_empty();
+        let (users, generated) = users(&self.users, self.writable)?;
+
+        let mut config = Config::new(self.root);
+        config.accounts = Accounts::new(users, anonymous);
+        if !self.listen.is_empty() {
+            config.listen = self.listen;
+        }
+        if let Some(ports) = self.passive_ports {
+            config.passive_ports = ports;
+        }
+        config.public_address = self.public_address;
+        config.active_port = match self.active_port {
+            None => ActivePort::BesideControl,
+            Some(0) => ActivePort::Any,
+            Some(port) => ActivePort::Fixed(port),
+        };
+        let defaults = Limits::default();
+        config.limits = Limits {
+            connections: self.max_connections.unwrap_or(defaults.connections),
+            connections_per_address: self.max_connections_per_address,
+            idle: self.idle_timeout.unwrap_or(defaults.idle),
+            login: self.login_timeout.unwrap_or(defaults.login),
+            stall: self.stall_timeout.unwrap_or(defaults.stall),
+            ..defaults
+        };
+        Ok((config, generated))
+    }
+}
+
+/// The users, and the passwords that had to be made up for them. Checked here and not by clap, which would
+/// repeat a password in its error.
+fn users(typed: &[String], writable: bool) -> Result<(Vec<User>, Vec<GeneratedPassword>)> {
+    let permissions = if writable { Permissions::ALL } else { Permissions::READ_ONLY };
+    let (mut users, mut generated) = (Vec::<User>::new(), Vec::new());
+    for typed in typed {
+        let (name, password) = typed.split_once(':').map_or((&typed[..], None), |(name, after)| (name, Some(after)));
+        let flag = format!("--user {}", name.escape_debug());
+        ensure!(!name.is_empty(), "{flag}: the name is missing; write NAME or NAME:PASSWORD");
+        ensure!(!typed.contains(char::is_control), "{flag}: no client can send control characters; leave them out");
+        ensure!(!is_anonymous(name.as_bytes()), "{flag}: that name needs no password; write --anonymous instead");
+        ensure!(!users.iter().any(|user| user.name == name.as_bytes()), "{flag}: given twice; leave one out");
+        let password = match password {
+            Some(password) => password.to_owned(),
+            None => {
+                let password = generate_password().with_context(|| format!("{flag}: cannot make up a password"))?;
+                generated.push(GeneratedPassword { name: name.to_owned(), password: password.clone() });
+                password
+            }
+        };
+        let password = Password::new(password.as_bytes())
+            .with_context(|| format!("{flag}: the password is empty; write one, or leave out the colon too"))?;
+        users.push(User { name: name.into(), password, permissions });
+    }
+    Ok((users, generated))
+}
+
+// What clap calls for each value. It puts flag and value in front of the error.
+
+fn listen(typed: &str) -> Result<SocketAddr, String> {
+    typed.parse().map_err(|_| {
+        if let Ok(port) = typed.parse::<u16>() {
+            format!("the address is missing: write 127.0.0.1:{port} for this machine alone, or 0.0.0.0:{port} for all")
+        } else if let Ok(ip) = typed.trim_matches(['[', ']']).parse::<IpAddr>() {
+            format!("the port is missing: write {}", SocketAddr::new(ip, 2121))
+        } else {
+            "write an IP address and a port, such as 127.0.0.1:2121 or [::1]:2121".into()
+        }
+    })
+}
+
+fn port_range(typed: &str) -> Result<RangeInclusive<u16>, String> {
+    let range = typed.split_once('-').and_then(|(first, last)| Some((first.parse().ok()?, last.parse().ok()?)));
+    match range {
+        None => Err("write the first port and the last, such as 50000-50100".into()),
+        Some((0, _)) => Err("there is no port 0: begin at 1 or higher, best above 1023".into()),
+        Some((first, last)) if first > last => Err(format!("the first port is above the last: write {last}-{first}")),
+        Some((first, last)) => Ok(first..=last),
+    }
+}
+
+fn public_address(typed: &str) -> Result<IpAddr, String> {
+    match typed.parse::<IpAddr>() {
+        Ok(address) if address.is_unspecified() || address.is_multicast() => {
+            Err("no client can connect to that: write the address by which clients reach this server".into())
+        }
+        Ok(address) => Ok(address),
+        Err(_) => Err("write an IP address, such as 192.0.2.1; names are not looked up".into()),
+    }
+}
+
+fn port(typed: &str) -> Result<u16, String> {
+    typed.parse().map_err(|_| "write a port from 1 to 65535, or 0 for any".into())
+}
+
+fn count(typed: &str) -> Result<usize, String> {
+    match typed.parse() {
+        Ok(count @ 1..=COUNT_MAX) => Ok(count),
+        _ => Err(format!("write a whole number from 1 to {COUNT_MAX}")),
+    }
+}
+
+fn seconds(typed: &str) -> Result<Duration, String> {
+    match typed.parse() {
+        Ok(seconds @ 1..=SECONDS_MAX) => Ok(Duration::from_secs(seconds)),
+        _ => Err(format!("write a whole number of seconds from 1 to {SECONDS_MAX}, a day")),
+    }
+}
+
+/// One word must be a level: env_logger would take another for a target and show all of it.
+fn filter(typed: &str) -> Result<String, String> {
+    if typed.contains(['=', ',']) || typed.parse::<LevelFilter>().is_ok() {
+        Ok(typed.to_owned())
+    } else {
+        Err("write off, error, warn, info, debug or trace, or a filter such as wasi_ftpd_host=debug".into())
+    }
+}
+
+const WHO: &str = "Who may log in";
+const WHERE: &str = "Where";
+const LIMITS: &str = "Limits";
+const LOGGING: &str = "Logging";
+
+const EXAMPLES: &str = "\
+Examples:
+  wasi-ftpd serve .
+      Show this directory to everybody on this machine; try curl ftp://127.0.0.1:2121/
+  wasi-ftpd serve /srv/ftp --listen 0.0.0.0:2121 --user anna --writable
+      Let anna, with a password that is printed, up- and download from anywhere
+  wasi-ftpd serve /srv/ftp --listen 0.0.0.0:21 --listen [::]:21 \\
+      --passive-ports 50000-50100 --public-address 192.0.2.1
+      A public archive behind NAT, for IPv4 and IPv6 (port 21 needs CAP_NET_BIND_SERVICE)";
+
+/// Beyond any machine; below what the engine's sums overflow at.
+const COUNT_MAX: usize = 1_000_000;
+
+/// Nothing that takes longer is worth a connection, and clocks can add it without overflow.
+const SECONDS_MAX: u64 = 86_400;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,121 @@
+//! A client that says just what it is told, with a time limit on all it waits for.
+
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::time::Duration;
+
+/// A control connection.
+pub struct Client {
+    stream: BufReader<TcpStream>,
+}
+
+impl Client {
+    /// Connect, and take the greeting.
+    pub fn connect(to: SocketAddr) -> Self {
+        let mut client = Self::silent(to);
+        assert_eq!(client.reply().0, 220);
+        client
+    }
+
+    /// Connect.
+    pub fn silent(to: SocketAddr) -> Self {
+        let stream = TcpStream::connect(to).unwrap();
+        stream.set_nodelay(true).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        Self { stream: BufReader::new(stream) }
+    }
+
+    /// Connect and log in as the user who may write.
+    pub fn login(to: SocketAddr) -> Self {
+        let mut client = Self::connect(to);
+        client.expect("USER user", 331);
+        client.expect("PASS secret", 230);
+        client.expect("TYPE I", 200);
+        client
+    }
+
+    /// The socket.
+    pub fn socket(&self) -> &TcpStream {
+        self.stream.get_ref()
+    }
+
+    /// Send octets as they are.
+    pub fn send(&mut self, octets: impl AsRef<[u8]>) {
+        self.socket().write_all(octets.as_ref()).unwrap();
+    }
+
+    /// Send a line and take the reply.
+    pub fn say(&mut self, line: impl AsRef<[u8]>) -> (u16, String) {
+        self.send([line.as_ref(), b"\r\n"].concat());
+        self.reply()
+    }
+
+    /// The same, when the code is known.
+    #[track_caller]
+    pub fn expect(&mut self, line: impl AsRef<[u8]>, code: u16) -> String {
+        let reply = self.say(line.as_ref());
+        assert_eq!(reply.0, code, "{}: {}", line.as_ref().escape_ascii(), reply.1);
+        reply.1
+    }
+
+    /// A reply, all of its lines.
+    #[track_caller]
+    pub fn reply(&mut self) -> (u16, String) {
+        self.try_reply().expect("a reply")
+    }
+
+    /// A reply, unless the server has closed the connection.
+    pub fn try_reply(&mut self) -> Option<(u16, String)> {
+        let mut text = String::new();
+        loop {
+            let mut line = Vec::new();
+            match self.stream.read_until(b'\n', &mut line) {
+                Ok(0) => return None,
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::ConnectionReset => return None,
+                Err(error) => panic!("after {text:?}: {error}"),
+            }
+            let line = String::from_utf8_lossy(&line).into_owned();
+            text.push_str(&line);
+            if line.as_bytes().get(3) == Some(&b' ') && line.bytes().take(3).all(|octet| octet.is_ascii_digit()) {
+                return Some((line.get(..3).unwrap().parse().unwrap(), text));
+            }
+        }
+    }
+
+    /// The address of a passive port.
+    pub fn passive(&mut self) -> SocketAddr {
+        let text = self.expect("EPSV", 229);
+        let port = text.split('|').nth(3).unwrap().parse().unwrap();
+        SocketAddr::new(self.socket().peer_addr().unwrap().ip(), port)
+    }
+
+    /// A data connection to a passive port.
+    pub fn open_passive(&mut self) -> TcpStream {
+        data(self.passive())
+    }
+}
+
+/// A data connection.
+pub fn data(to: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(to).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_write_timeout(Some(PATIENCE)).unwrap();
+    stream
+}
+
+/// Everything that comes.
+pub fn read_all(mut stream: TcpStream) -> Vec<u8> {
+    let mut octets = Vec::new();
+    stream.read_to_end(&mut octets).unwrap();
+    octets
+}
+
+/// Send everything, then end of file.
+pub fn send_all(mut stream: TcpStream, octets: &[u8]) {
+    stream.write_all(octets).unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
+}
+
+/// Longer than anything takes on a slow machine.
+pub const PATIENCE: Duration = Duration::from_secs(20);
