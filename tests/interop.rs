@@ -1,1 +1,219 @@
+//! Real clients against the running program, contents compared byte for byte.
 
+#[path = "support/process.rs"]
+mod process;
+#[path = "support/tree.rs"]
+mod tree;
+
+use std::fs;
+use std::path::Path;
+
+use process::{Serve, client, command, run};
+use tempfile::{TempDir, tempdir};
+
+fn scratch() -> (TempDir, TempDir, Serve) {
+    let (root, local) = (tempdir().unwrap(), tempdir().unwrap());
+    let serve = Serve::start(root.path());
+    (root, local, serve)
+}
+
+/// Something to send: long enough for many packets.
+fn octets() -> Vec<u8> {
+    (0..3_000_000u32).map(|number| (number.wrapping_mul(2_654_435_761) >> 24) as u8).collect()
+}
+
+#[test]
+fn curl() {
+    let (root, local, serve) = scratch();
+    let Some(_) = client("curl") else { return };
+    let octets = octets();
+    let path = local.path().join("file");
+    fs::write(&path, &octets).unwrap();
+    for (index, address) in serve.addresses.iter().enumerate() {
+        for (number, mode) in
+            [&["--ftp-pasv"][..], &["--disable-epsv"], &["--ftp-port", "-"], &["--disable-eprt", "--ftp-port", "-"]]
+                .into_iter()
+                .enumerate()
+        {
+            let url = format!("ftp://u:p@{address}/dir {index} {number}/a%20%23%ff%20name").replace(' ', "%20");
+            let curl = || {
+                let mut curl = client("curl").unwrap();
+                curl.args(["-sS", "--max-time", "60"]).args(mode).arg(&url);
+                curl
+            };
+            run(curl().arg("--ftp-create-dirs").arg("-T").arg(&path));
+            assert_eq!(run(&mut curl()), octets, "{mode:?}");
+            // Resume down …
+            let part = local.path().join("part");
+            fs::write(&part, &octets[..1_000_000]).unwrap();
+            run(curl().args(["-C", "-", "-o"]).arg(&part));
+            assert!(fs::read(&part).unwrap() == octets);
+            assert_eq!(run(curl().args(["-r", "100-199"])), octets[100..200]);
+            // … and up.
+            fs::write(&part, &octets[..1_000_000]).unwrap();
+            run(curl().arg("-T").arg(&part));
+            run(curl().args(["-C", "-"]).arg("-T").arg(&path));
+            assert_eq!(run(&mut curl()), octets);
+            run(curl().arg("-T").arg(&part).arg("--append"));
+            assert_eq!(run(&mut curl()), [&octets[..], &octets[..1_000_000]].concat());
+        }
+    }
+    // PASV and PORT have no form for IPv6, so that curl fell back to EPSV and EPRT there, or said so.
+    let mut directories: Vec<_> = fs::read_dir(root.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    directories.sort();
+    assert_eq!(directories.len(), 8);
+}
+
+#[test]
+fn curl_as_anonymous_reads_and_does_not_write() {
+    let (root, local, serve) = scratch();
+    let Some(mut get) = client("curl") else { return };
+    let url = format!("ftp://{}/file", serve.addresses[0]);
+    fs::write(root.path().join("file"), "to read").unwrap();
+    assert_eq!(run(get.args(["-sS", &url])), b"to read");
+    fs::write(local.path().join("file"), "written").unwrap();
+    let put = client("curl").unwrap().arg("-sS").arg("-T").arg(local.path().join("file")).arg(&url).output().unwrap();
+    assert!(!put.status.success());
+    assert_eq!(fs::read(root.path().join("file")).unwrap(), b"to read");
+}
+
+fn lftp(serve: &Serve, index: usize, passive: bool, script: &str) {
+    let Some(mut lftp) = client("lftp") else { return };
+    let script = format!(
+        "set net:max-retries 2; set net:timeout 20; set ftp:passive-mode {passive}; open -u u,p ftp://{}; {script}",
+        serve.addresses[index]
+    );
+    run(lftp.arg("--norc").args(["-c", &script]));
+}
+
+#[test]
+fn lftp_mirrors_up_and_down() {
+    for (index, passive) in [(0, true), (1, false)] {
+        let (root, local, serve) = scratch();
+        if client("lftp").is_none() {
+            return;
+        }
+        let (up, down) = (local.path().join("up"), local.path().join("down"));
+        tree::make(&up, 1000, true);
+        lftp(&serve, index, passive, &format!("mirror --parallel=2 --reverse {} tree", up.display()));
+        tree::assert_same(&up, &root.path().join("tree"));
+        lftp(&serve, index, passive, &format!("mirror --parallel=2 tree {}", down.display()));
+        tree::assert_same(&up, &down);
+        // Times have come along both ways: nothing is left to do, with MLSD or with LIST.
+        for setting in ["yes", "no"] {
+            let again = format!("set ftp:use-mlsd {setting}; mirror --dry-run tree {}", down.display());
+            lftp(&serve, index, passive, &again);
+        }
+        lftp(&serve, index, passive, "rm -r tree");
+        assert!(!root.path().join("tree").exists());
+    }
+}
+
+#[test]
+fn wget_recurses() {
+    let (root, local, serve) = scratch();
+    let Some(_) = client("wget") else { return };
+    tree::make(&root.path().join("tree"), 1000, true);
+    for (index, mode) in [(0, &[][..]), (0, &["--no-passive-ftp"][..]), (1, &[])] {
+        let target = local.path().join(format!("{index}{}", mode.len()));
+        run(client("wget")
+            .unwrap()
+            .args(["-q", "-r", "-nH", "--no-iri", "--no-remove-listing", "--restrict-file-names=nocontrol", "-l", "9"])
+            .args(mode)
+            .args(["--user=u", "--password=p", "--tries=2", "--timeout=20", "-P"])
+            .arg(&target)
+            .arg(format!("ftp://{}/tree/", serve.addresses[index])));
+        remove_listings(&target);
+        tree::assert_same(&root.path().join("tree"), &target.join("tree"));
+    }
+}
+
+/// wget keeps what LIST said, which is of use when something differs.
+fn remove_listings(directory: &Path) {
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            remove_listings(&path);
+        } else if path.file_name().unwrap() == ".listing" {
+            fs::remove_file(path).unwrap();
+        }
+    }
+}
+
+#[test]
+fn ncftp_up_and_down() {
+    let (root, local, serve) = scratch();
+    let Some(_) = client("ncftpput") else { return };
+    let up = local.path().join("up");
+    tree::make(&up, 200, true);
+    for mode in ["-F", "-E"] {
+        let login = ["-u", "u", "-p", "p", "-P", serve.port(0), "-V", mode, "-t", "20", "-r", "1"];
+        run(client("ncftpput").unwrap().args(login).args(["-R", "-m", "127.0.0.1", mode]).arg(&up));
+        tree::assert_same(&up, &root.path().join(mode).join("up"));
+        let down = local.path().join(mode);
+        fs::create_dir(&down).unwrap();
+        let remote = format!("{mode}/up");
+        run(client("ncftpget").unwrap().args(login).args(["-R", "127.0.0.1"]).arg(&down).arg(&remote));
+        tree::assert_same(&up, &down.join("up"));
+    }
+}
+
+#[test]
+fn python_ftplib() {
+    let (root, _local, serve) = scratch();
+    let Some(_) = client("python3") else { return };
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/support/ftplib_session.py");
+    for (index, host) in [(0, "127.0.0.1"), (1, "::1")] {
+        for passive in ["1", "0"] {
+            run(client("python3").unwrap().args([script, host, serve.port(index), passive]));
+        }
+    }
+    assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);
+}
+
+// The program itself.
+
+#[test]
+fn without_options_it_says_where_it_is() {
+    let root = tempdir().unwrap();
+    fs::write(root.path().join("file"), "content").unwrap();
+    let serve = Serve::with(root.path(), &["--listen", "127.0.0.1:0", "--log", "off"]);
+    let line = serve.introduction.lines().find_map(|line| line.strip_prefix("Try    curl ")).unwrap().to_owned();
+    if let Some(mut curl) = client("curl") {
+        assert!(String::from_utf8(run(curl.args(["-sS", &line]))).unwrap().contains("file"));
+    }
+    serve.stop();
+}
+
+#[test]
+fn a_generated_password_is_shown_once_and_works() {
+    let root = tempdir().unwrap();
+    let serve = Serve::with(root.path(), &["--listen", "127.0.0.1:0", "--user", "anna", "--writable", "--log", "off"]);
+    let password = serve.introduction.split("with password ").nth(1).unwrap().split(' ').next().unwrap();
+    let Some(mut curl) = client("curl") else { return };
+    let url = format!("ftp://{}/", serve.addresses[0]);
+    run(curl.args(["-sS", "--user", &format!("anna:{password}"), "-Q", "MKD made", &url]));
+    assert!(root.path().join("made").is_dir());
+    let refused = client("curl").unwrap().args(["-sS", "--user", "anna:guess", &url]).output().unwrap();
+    assert_eq!(refused.status.code(), Some(67));
+}
+
+#[test]
+fn mistakes_are_one_line_that_says_what_to_do() {
+    let root = tempdir().unwrap();
+    let serve = Serve::start(root.path());
+    let here = root.path().to_str().unwrap();
+    let taken = serve.addresses[0].as_str();
+    for (arguments, hint) in [
+        (vec!["serve", "/no/such/directory"], "name a directory that exists"),
+        (vec!["serve", here, "--listen", taken], "another program has that port"),
+        (vec!["serve", here, "--listen", "192.0.2.1:2121"], "no such address"),
+        (vec!["serve", here, "--writable"], "add --user NAME"),
+        (vec!["serve", here, "--listen", "127.0.0.1:0", "--active-port", serve.port(0)], "--active-port"),
+    ] {
+        let output = command().args(&arguments).output().unwrap();
+        assert!(!output.status.success());
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.lines().count() == 1 && said.contains(hint), "{arguments:?}: {said}");
+    }
+}

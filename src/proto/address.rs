@@ -59,6 +59,17 @@ pub fn parse_eprt(argument: &[u8]) -> Result<SocketAddr, BadEprt> {
     Ok(SocketAddr::new(ip, port))
 }
 
+/// The address that a client means which does not know its own: lftp sends `::`, clients behind NAT send
+/// private addresses. Both can only be where the control connection comes from.
+pub fn meant(to: SocketAddr, client: IpAddr) -> SocketAddr {
+    let private = |ip: IpAddr| matches!(ip.to_canonical(), IpAddr::V4(ip) if ip.is_private());
+    if to.ip().is_unspecified() || private(to.ip()) && !private(client) {
+        SocketAddr::new(client, to.port())
+    } else {
+        to
+    }
+}
+
 /// A data connection to anybody but the client, or to a port that a service may listen on: an FTP
 /// bounce (RFC 2577 §3).
 pub fn is_bounce(to: SocketAddr, client: IpAddr) -> bool {
@@ -99,6 +110,18 @@ mod tests {
         for bad in ["", "|", "|1|127.0.0.1|2000", "|1|::1|2000|", "|1|127.0.0.1|65536|", "|1|127.0.0.1|1|x|", "|||"] {
             assert_eq!(parse_eprt(bad.as_bytes()), Err(BadEprt::Syntax), "{bad}");
         }
+    }
+
+    #[test]
+    fn clients_that_do_not_know_their_address() {
+        let client: IpAddr = "192.0.2.1".parse().unwrap();
+        for typed in ["0.0.0.0:2000", "[::]:2000", "10.0.0.1:2000"] {
+            assert_eq!(meant(typed.parse().unwrap(), client), SocketAddr::new(client, 2000), "{typed}");
+        }
+        let other = "198.51.100.1:2000".parse().unwrap();
+        assert_eq!(meant(other, client), other);
+        let neighbour = "10.0.0.2:2000".parse().unwrap();
+        assert_eq!(meant(neighbour, "10.0.0.1".parse().unwrap()), neighbour);
     }
 
     #[test]

@@ -4,8 +4,11 @@
 //! command line = octets , CR LF          (RFC 959 §5.3.1; a bare LF is taken for CR LF)
 //! CR NUL       = a bare CR               (RFC 854, NVT printer)
 //! IAC IAC      = the octet 255           (RFC 854)
-//! IAC command  = dropped, with its option if it has one
+//! IAC command  = dropped in front of the argument, with its option if it has one
 //! ```
+//!
+//! Behind the first space stands a name, and there IAC is an octet like others unless it is doubled: few
+//! clients double it (lftp does; curl, ncftp and wget do not), and none sends Telnet commands there.
 
 /// Splits what the client sends into lines. Owns every octet it was given, so that waiting for more can
 /// be cancelled at any time.
@@ -73,9 +76,8 @@ impl Lines {
                 return self.step(octet);
             }
             (State::AfterIac, IAC) => self.keep(IAC),
-            (State::AfterIac, WILL..=DONT) => self.state = State::AfterOption,
-            (State::AfterIac, FIRST_TELNET_COMMAND..) => {}
-            // Not Telnet: a client that does not double 255 in a name.
+            (State::AfterIac, WILL..=DONT) if !self.in_argument() => self.state = State::AfterOption,
+            (State::AfterIac, FIRST_TELNET_COMMAND..) if !self.in_argument() => {}
             (State::AfterIac, _) => {
                 self.keep(IAC);
                 return self.step(octet);
@@ -87,6 +89,10 @@ impl Lines {
             (State::Text, _) => self.keep(octet),
         }
         false
+    }
+
+    fn in_argument(&self) -> bool {
+        self.line.contains(&b' ')
     }
 
     fn keep(&mut self, octet: u8) {
@@ -167,6 +173,7 @@ mod tests {
         assert_eq!(texts(b"\xff\xf4\xff\xf2ABOR\r\n"), [b"ABOR".to_vec()]);
         assert_eq!(texts(b"NO\xff\xfb\x01OP\xff\xfe\xff\r\n"), [b"NOOP".to_vec()]);
         assert_eq!(texts(b"RETR \xff\xff\xffa\xff\r\n"), [b"RETR \xff\xffa\xff".to_vec()]);
+        assert_eq!(texts(b"RETR \xff\xfe.bin\xff\xff\xf4\r\n"), [b"RETR \xff\xfe.bin\xff\xf4".to_vec()]);
     }
 
     #[test]

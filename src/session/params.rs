@@ -7,7 +7,7 @@ use super::Session;
 use super::error::no_port;
 use crate::env::DataError;
 use crate::env::Env;
-use crate::proto::address::{self, is_bounce};
+use crate::proto::address::{self, is_bounce, meant};
 use crate::proto::command::{Epsv, Opts, Type};
 use crate::proto::facts::Facts;
 use crate::proto::reply::{Code, Reply};
@@ -22,8 +22,10 @@ impl<E: Env> Session<'_, E> {
     pub(super) fn active(&mut self, to: SocketAddr) -> Result<Reply, Reply> {
         self.not_extended_only()?;
         self.parameters.port = None;
+        let client = self.env.remote_address().ip();
+        let to = meant(to, client);
         // RFC 2577 §3: 504 for what would be a bounce, before any packet.
-        if is_bounce(to, self.env.remote_address().ip()) {
+        if is_bounce(to, client) {
             return Err(no_port(DataError::Refused));
         }
         self.parameters.port = Some(self.env.active(to).map_err(no_port)?);

@@ -1,0 +1,82 @@
+"""Python's ftplib over everything it can do. Arguments: host, port, family (4 or 6), passive (0 or 1)."""
+
+import ftplib
+import io
+import socket
+import sys
+
+host, port, passive = sys.argv[1], int(sys.argv[2]), sys.argv[3] == "1"
+
+
+class FTP(ftplib.FTP):
+    encoding = "utf-8"
+
+
+ftp = FTP()
+ftp.connect(host, port, timeout=20)
+ftp.login("u", "p")
+ftp.set_pasv(passive)
+base = f"ftplib {host} {passive}".replace(":", "_")
+assert ftp.mkd(base) == "/" + base
+ftp.cwd(base)
+assert ftp.pwd() == "/" + base
+
+octets = bytes(range(256)) * 4000
+ftp.storbinary("STOR bin", io.BytesIO(octets))
+assert ftp.size("bin") == len(octets)
+back = bytearray()
+ftp.retrbinary("RETR bin", back.extend)
+assert back == octets
+back = bytearray()
+ftp.retrbinary("RETR bin", back.extend, rest=1000)
+assert back == octets[1000:]
+ftp.storbinary("APPE bin", io.BytesIO(b"more"))
+assert ftp.size("bin") == len(octets) + 4
+
+lines = ["one", "two \u00fc", "", "four"]
+ftp.storlines("STOR text", io.BytesIO("\n".join(lines).encode() + b"\n"))
+got = []
+ftp.retrlines("RETR text", got.append)
+assert got == lines, got
+
+ftp.rename("text", "renamed")
+assert sorted(ftp.nlst()) == ["bin", "renamed"]
+facts = dict(ftp.mlsd())
+assert facts["bin"]["size"] == str(len(octets) + 4) and facts["bin"]["type"] == "file"
+listing = []
+ftp.dir(listing.append)
+assert len(listing) == 2 and all(line.startswith("-rw") for line in listing)
+
+# ABOR as ftplib sends it: with urgent data.
+ftp.voidcmd("TYPE I")
+data = ftp.transfercmd("RETR bin")
+data.recv(100)
+try:
+    reply = ftp.abort()
+    assert reply[:3] in ("426", "226"), reply
+    if reply[:3] == "426":
+        assert ftp.voidresp()[:3] == "226"
+finally:
+    data.close()
+# The transfer may have ended just before.
+ftp.sock.settimeout(0.5)
+try:
+    while True:
+        ftp.getmultiline()
+except (socket.timeout, TimeoutError):
+    ftp.file = ftp.sock.makefile("r", encoding=ftp.encoding)
+ftp.sock.settimeout(20)
+
+for wrong in ("RETR missing", "STOR /no/such/directory/file"):
+    try:
+        ftp.retrbinary(wrong, print)
+    except ftplib.error_perm as error:
+        assert str(error)[:3] == "550", error
+    else:
+        raise AssertionError(wrong)
+
+ftp.delete("bin")
+ftp.delete("renamed")
+ftp.cwd("..")
+ftp.rmd(base)
+ftp.quit()

@@ -1,0 +1,95 @@
+//! The program itself, started as a user would, and the clients of others.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+/// `wasi-ftpd serve`, stopped when dropped.
+pub struct Serve {
+    child: Child,
+    /// Of its addresses, in their order: `127.0.0.1:4711`.
+    pub addresses: Vec<String>,
+    /// All that it said at the start.
+    pub introduction: String,
+}
+
+impl Serve {
+    /// Serve `root` on IPv4 and IPv6, to user `u` with password `p`, who may write, and to anonymous.
+    pub fn start(root: &Path) -> Self {
+        let both = ["--listen", "127.0.0.1:0", "--listen", "[::1]:0"];
+        Self::with(root, &[&both[..], &["--user", "u:p", "--writable", "--anonymous", "--log", "warn"]].concat())
+    }
+
+    /// Serve with these options.
+    pub fn with(root: &Path, options: &[&str]) -> Self {
+        let mut child = command().arg("serve").arg(root).args(options).stdout(Stdio::piped()).spawn().unwrap();
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        let mut introduction = String::new();
+        while !introduction.lines().any(|line| line.starts_with("Try")) {
+            let read = output.read_line(&mut introduction).unwrap();
+            assert!(read > 0, "ended early: {introduction}");
+        }
+        let urls = introduction.lines().filter_map(|line| line.trim().strip_prefix("at "));
+        let address = |url: &str| url.trim().trim_start_matches("ftp://").trim_end_matches('/').to_owned();
+        Self { child, addresses: urls.map(address).collect(), introduction }
+    }
+
+    /// The port of an address.
+    pub fn port(&self, index: usize) -> &str {
+        self.addresses[index].rsplit(':').next().unwrap()
+    }
+
+    /// Stop it as `kill` does, and see that it ends well.
+    pub fn stop(mut self) {
+        self.terminate();
+        assert!(self.child.wait().unwrap().success());
+    }
+
+    fn terminate(&self) {
+        let id = rustix::process::Pid::from_child(&self.child);
+        let _ = rustix::process::kill_process(id, rustix::process::Signal::TERM);
+    }
+}
+
+impl Drop for Serve {
+    fn drop(&mut self) {
+        self.terminate();
+        let _ = self.child.wait();
+    }
+}
+
+/// The program.
+pub fn command() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_wasi-ftpd"))
+}
+
+/// A client of somebody else's; `None`, which skips the test, if it is not installed. In CI it must be.
+pub fn client(name: &str) -> Option<Command> {
+    let path: Vec<PathBuf> = std::env::split_paths(&std::env::var_os("PATH").unwrap()).collect();
+    if path.iter().any(|directory| directory.join(name).is_file()) {
+        let mut command = Command::new("timeout");
+        command.args(["120", name]).stdin(Stdio::null()).env("HOME", "/nonexistent").env("LC_ALL", "C.UTF-8");
+        return Some(command);
+    }
+    assert!(std::env::var_os("CI").is_none(), "{name} must be installed for CI");
+    eprintln!("skipped: {name} is not installed");
+    None
+}
+
+/// Run a client to its end, which must be a good one; its output.
+#[track_caller]
+pub fn run(command: &mut Command) -> Vec<u8> {
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut errors = child.stderr.take().unwrap();
+    let errors = std::thread::spawn(move || {
+        let mut text = Vec::new();
+        errors.read_to_end(&mut text).unwrap();
+        String::from_utf8_lossy(&text).into_owned()
+    });
+    let mut output = Vec::new();
+    child.stdout.take().unwrap().read_to_end(&mut output).unwrap();
+    let status = child.wait().unwrap();
+    let errors = errors.join().unwrap();
+    assert!(status.success(), "{command:?}: {status}\n{errors}");
+    output
+}
