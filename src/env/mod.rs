@@ -5,7 +5,7 @@
 //! translates and never decides.
 
 mod error;
-// TEMP pub mod memory;
+pub mod memory;
 
 use std::net::SocketAddr;
 

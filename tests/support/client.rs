@@ -66,19 +66,26 @@ impl Client {
 
     /// A reply, unless the server has closed the connection.
     pub fn try_reply(&mut self) -> Option<(u16, String)> {
-        let mut text = String::new();
+        let octets = self.try_reply_octets()?;
+        let last = octets.trim_ascii_end().rsplit(|&octet| octet == b'\n').next().unwrap();
+        let code = std::str::from_utf8(&last[..3]).unwrap().parse().unwrap();
+        Some((code, String::from_utf8_lossy(&octets).into_owned()))
+    }
+
+    /// The same, as it came.
+    pub fn try_reply_octets(&mut self) -> Option<Vec<u8>> {
+        let mut octets = Vec::new();
         loop {
-            let mut line = Vec::new();
-            match self.stream.read_until(b'\n', &mut line) {
+            let start = octets.len();
+            match self.stream.read_until(b'\n', &mut octets) {
                 Ok(0) => return None,
                 Ok(_) => {}
                 Err(error) if error.kind() == ErrorKind::ConnectionReset => return None,
-                Err(error) => panic!("after {text:?}: {error}"),
+                Err(error) => panic!("after {}: {error}", octets.escape_ascii()),
             }
-            let line = String::from_utf8_lossy(&line).into_owned();
-            text.push_str(&line);
-            if line.as_bytes().get(3) == Some(&b' ') && line.bytes().take(3).all(|octet| octet.is_ascii_digit()) {
-                return Some((line.get(..3).unwrap().parse().unwrap(), text));
+            let line = &octets[start..];
+            if line.get(3) == Some(&b' ') && line.iter().take(3).all(u8::is_ascii_digit) {
+                return Some(octets);
             }
         }
     }
