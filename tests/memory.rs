@@ -112,8 +112,8 @@ impl Server for InMemory {
     }
 }
 
-const SERVER: &str = "192.0.2.1:21";
-const CLIENT: &str = "192.0.2.7:33333";
+const SERVER: &str = "127.0.0.1:21";
+const CLIENT: &str = "127.0.0.1:33333";
 
 #[test]
 fn transcripts() {

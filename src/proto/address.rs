@@ -132,5 +132,7 @@ mod tests {
         assert!(is_bounce("127.0.0.1:1023".parse().unwrap(), client));
         assert!(is_bounce("127.0.0.2:2000".parse().unwrap(), client));
         assert!(is_bounce("[::1]:2000".parse().unwrap(), client));
+        assert!(is_bounce("224.0.0.1:2000".parse().unwrap(), client));
+        assert!(is_bounce("[::ffff:127.0.0.2]:2000".parse().unwrap(), client));
     }
 }

@@ -52,18 +52,21 @@ enum What {
 
 impl<E: Env> Session<'_, E> {
     pub(super) async fn list(&mut self, argument: &[u8]) -> Result<Reply, Reply> {
+        let (port, _) = self.take_transfer_parameters()?;
         let target = self.target(argument).await?;
         let form = Form::Long { now: self.env.now() };
-        self.send_listing(target, form).await
+        self.send_listing(port, target, form).await
     }
 
     pub(super) async fn name_list(&mut self, argument: &[u8]) -> Result<Reply, Reply> {
+        let (port, _) = self.take_transfer_parameters()?;
         let target = self.target(argument).await?;
         let form = Form::Names { prefix: target.prefix.clone() };
-        self.send_listing(target, form).await
+        self.send_listing(port, target, form).await
     }
 
     pub(super) async fn machine_list(&mut self, name: &[u8]) -> Result<Reply, Reply> {
+        let (port, _) = self.take_transfer_parameters()?;
         let user = self.user()?;
         let path = user.directory.join(name)?;
         if self.env.stat(&user.volume, &path).await?.kind != Kind::Directory {
@@ -71,7 +74,7 @@ impl<E: Env> Session<'_, E> {
             return Err(Reply::new(Code::ArgumentError, "MLSD lists directories; use MLST"));
         }
         let form = Form::Facts { facts: self.parameters.facts, permissions: self.env.permissions(&user.volume) };
-        self.send_listing(Target { path, what: What::Directory, prefix: Vec::new() }, form).await
+        self.send_listing(port, Target { path, what: What::Directory, prefix: Vec::new() }, form).await
     }
 
     /// STAT of a path: as LIST, over the control connection.
@@ -104,8 +107,7 @@ impl<E: Env> Session<'_, E> {
         Ok(Reply::lines(code, "Status:", lines, "End"))
     }
 
-    async fn send_listing(&mut self, target: Target, form: Form) -> Result<Reply, Reply> {
-        let (port, _) = self.take_transfer_parameters()?;
+    async fn send_listing(&mut self, port: E::Port, target: Target, form: Form) -> Result<Reply, Reply> {
         let (env, user) = (self.env, self.user()?);
         let directory = match target.what {
             What::One(_) => None,

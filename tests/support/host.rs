@@ -1,5 +1,7 @@
 //! The real host with the real component, in this process, on ports of its own.
 
+#![allow(dead_code, reason = "each test program uses a part of it")]
+
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::LazyLock;

@@ -94,7 +94,10 @@ impl Files {
         if self.node(path)?.kind != Kind::Directory {
             return Err(StorageError::NotDirectory);
         }
-        Ok(self.children(path).map(|(name, node)| Entry { name: name.to_vec(), attributes: node.attributes() }).collect())
+        Ok(self
+            .children(path)
+            .map(|(name, node)| Entry { name: name.to_vec(), attributes: node.attributes() })
+            .collect())
     }
 
     fn children<'a>(&'a self, path: &[u8]) -> impl Iterator<Item = (&'a [u8], &'a Node)> + use<'a> {

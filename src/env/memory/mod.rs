@@ -131,9 +131,9 @@ impl Env for Memory {
     }
 
     async fn receive(&self, into: &mut Vec<u8>) -> Received {
-        poll_fn(|_| match self.0.borrow().ending {
-            Some(ending) => Poll::Ready(Received::Ending(ending)),
-            None => self.try_receive(into).map_or(Poll::Pending, Poll::Ready),
+        poll_fn(|_| {
+            let ending = self.0.borrow().ending.map(Received::Ending);
+            ending.or_else(|| self.try_receive(into)).map_or(Poll::Pending, Poll::Ready)
         })
         .await
     }
