@@ -1,5 +1,13 @@
 //! Clients and guests that mean harm, or are merely broken, against the real host.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
 #[path = "support/client.rs"]
 mod client;
 #[path = "support/host.rs"]

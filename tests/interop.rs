@@ -1,5 +1,13 @@
 //! Real clients against the running program, contents compared byte for byte.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
 #[path = "support/process.rs"]
 mod process;
 #[path = "support/tree.rs"]

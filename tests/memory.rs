@@ -1,5 +1,13 @@
 //! Transcripts against sessions in memory, and the tests that the verb table generates.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
 #[path = "support/transcript.rs"]
 mod transcript;
 

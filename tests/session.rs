@@ -1,5 +1,13 @@
 //! Transcripts against the real component in the real host, over TCP.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
 #[path = "support/client.rs"]
 mod client;
 #[path = "support/host.rs"]

@@ -60,7 +60,7 @@ impl HostConnection for SessionCtx {
     }
 
     fn subscribe_ending(&mut self, connection: Resource<Connection>) -> wasmtime::Result<Resource<DynPollable>> {
-        Ok(subscribe(&mut self.table, connection)?)
+        subscribe(&mut self.table, connection)
     }
 
     fn drop(&mut self, connection: Resource<Connection>) -> wasmtime::Result<()> {

@@ -47,7 +47,7 @@ impl HostDataPort for SessionCtx {
     }
 
     fn subscribe(&mut self, port: Resource<DataPort>) -> wasmtime::Result<Resource<DynPollable>> {
-        Ok(subscribe(&mut self.table, port)?)
+        subscribe(&mut self.table, port)
     }
 
     fn finish(&mut self, port: Resource<DataPort>) -> wasmtime::Result<Result<Resource<DataConnection>, Error>> {
@@ -123,7 +123,7 @@ impl HostDataConnection for SessionCtx {
 
 impl HostTransfer for SessionCtx {
     fn subscribe(&mut self, transfer: Resource<Transfer>) -> wasmtime::Result<Resource<DynPollable>> {
-        Ok(subscribe(&mut self.table, transfer)?)
+        subscribe(&mut self.table, transfer)
     }
 
     fn count(&mut self, transfer: Resource<Transfer>) -> wasmtime::Result<u64> {

@@ -32,8 +32,11 @@ enum Way {
     /// From the file at this offset to the socket; the work that may wait for the disk.
     Send { offset: u64, cold: Option<JoinHandle<io::Result<usize>>> },
     /// From the socket to the file; the buffer is away while it is being written.
-    Receive { buffer: Vec<u8>, writing: Option<JoinHandle<(Vec<u8>, Result<(), storage::Error>)>> },
+    Receive { buffer: Vec<u8>, writing: Option<JoinHandle<Written>> },
 }
+
+/// The buffer, emptied, and whether what was in it is in the file.
+type Written = (Vec<u8>, Result<(), storage::Error>);
 
 impl Transfer {
     pub(super) fn send(socket: Arc<Socket>, file: File, offset: u64) -> Self {
