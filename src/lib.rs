@@ -5,7 +5,7 @@
 //! and not a general file-sharing library.
 //!
 //! * [`proto`]: octets to meaning and back, without I/O.
-//! * [`env`]: what a session needs from outside, and an in-memory environment.
+//! * [`mod@env`]: what a session needs from outside, and an in-memory environment.
 //! * [`session`]: the server-PI itself.
 //! * [`wasi`]: glue that the program roots under `src/bin/` share.
 

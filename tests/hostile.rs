@@ -385,6 +385,23 @@ fn too_many_connections() {
 }
 
 #[test]
+fn a_thousand_sessions_at_once() {
+    let files = rustix::process::Resource::Nofile;
+    let limit = rustix::process::getrlimit(files);
+    let raised = rustix::process::Rlimit { current: limit.maximum, maximum: limit.maximum };
+    rustix::process::setrlimit(files, raised).unwrap();
+    let host = Host::start(|config| config.limits.connections = 1000);
+    let mut clients: Vec<Client> = (0..1000).map(|_| Client::login(host.address())).collect();
+    assert_eq!(host.sessions(), 1000);
+    for client in &mut clients {
+        client.expect("PWD", 257);
+    }
+    assert_eq!(Client::silent(host.address()).reply().0, 421);
+    drop(clients);
+    host.until_sessions(0);
+}
+
+#[test]
 fn a_stop_tells_everybody_and_lets_transfers_end() {
     let mut host = Host::start(|config| config.limits.grace = Duration::from_secs(5));
     let size = big_file(&host);

@@ -19,6 +19,7 @@ use wasi_ftpd::env::{Ending, StorageError};
 use wasi_ftpd::proto::command;
 use wasi_ftpd::proto::entry::Permissions;
 use wasi_ftpd::proto::verb::{Argument, TABLE, Verb};
+use wasi_ftpd::session::serve;
 
 /// A session in memory.
 struct InMemory {
@@ -32,7 +33,9 @@ impl InMemory {
     fn start() -> Self {
         let memory = Memory::new(SERVER.parse().unwrap(), CLIENT.parse().unwrap());
         memory.account(b"user", b"secret", Permissions::ALL);
-        Self { client: Client::new(memory.clone()), memory, replies: Vec::new() }
+        let served = memory.clone();
+        let client = Client::new(memory.clone(), async move { serve(&served).await });
+        Self { client, memory, replies: Vec::new() }
     }
 
     /// Send a line and take all that comes: the codes.

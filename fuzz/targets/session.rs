@@ -10,6 +10,7 @@
 use libfuzzer_sys::fuzz_target;
 use wasi_ftpd::env::memory::{Client, Memory};
 use wasi_ftpd::proto::entry::Permissions;
+use wasi_ftpd::session::serve;
 
 fuzz_target!(|script: &[u8]| {
     let server = "127.0.0.1:21".parse().unwrap();
@@ -21,7 +22,8 @@ fuzz_target!(|script: &[u8]| {
         files.put_file(b"/big", &[b'x'; 100_000]);
         files.put_link(b"/l");
     });
-    let mut client = Client::new(memory);
+    let served = memory.clone();
+    let mut client = Client::new(memory, async move { serve(&served).await });
     client.send(b"USER u\r\nPASS p\r\n");
     let mut said = Vec::new();
     for action in script.split(|&octet| octet == b'\n') {

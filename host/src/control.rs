@@ -2,9 +2,11 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use rustix::net::sockopt;
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 use wasmtime::component::Resource;
 use wasmtime_wasi_io::async_trait;
 use wasmtime_wasi_io::bytes::Bytes;
@@ -13,6 +15,7 @@ use wasmtime_wasi_io::streams::{
     DynInputStream, DynOutputStream, InputStream, OutputStream, StreamError, StreamResult,
 };
 
+use crate::attempt;
 use crate::bindings::ftpd::server::control::{Ending, Host, HostConnection, IpAddress, SocketAddress};
 use crate::ending::Activity;
 use crate::session::SessionCtx;
@@ -24,6 +27,100 @@ pub(crate) struct Control {
     pub(crate) local: SocketAddr,
     pub(crate) remote: SocketAddr,
     pub(crate) activity: Activity,
+    /// What the guest wrote and the socket did not take yet; at most one permit.
+    backlog: Mutex<Vec<u8>>,
+    /// There is a backlog.
+    filled: Notify,
+}
+
+impl Control {
+    /// Of a client that has just connected.
+    pub(crate) fn new(socket: TcpStream, peer: SocketAddr) -> io::Result<Self> {
+        // A reply must not wait for the acknowledgement of the one before.
+        socket.set_nodelay(true)?;
+        // Telnet's urgent octet (IAC DM before ABOR, RFC 959 §4.1.3) stays in its place.
+        sockopt::set_socket_oobinline(&socket, true)?;
+        // A client that lost power is noticed at last.
+        sockopt::set_socket_keepalive(&socket, true)?;
+        let local = canonical(socket.local_addr()?);
+        Ok(Self {
+            socket,
+            local,
+            remote: canonical(peer),
+            activity: Activity::new(),
+            backlog: Mutex::default(),
+            filled: Notify::new(),
+        })
+    }
+
+    fn backlog(&self) -> MutexGuard<'_, Vec<u8>> {
+        self.backlog.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Send, or keep what the socket does not take.
+    fn send(&self, octets: &[u8]) -> io::Result<()> {
+        let mut backlog = self.backlog();
+        backlog.extend_from_slice(octets);
+        if !relieve(&self.socket, &mut backlog)? {
+            self.filled.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Send what is kept; false while something still is.
+    fn relieve(&self) -> io::Result<bool> {
+        relieve(&self.socket, &mut self.backlog())
+    }
+
+    /// Wait until nothing is kept any more. Cancel safe.
+    pub(crate) async fn flush(&self) -> io::Result<()> {
+        while !self.relieve()? {
+            self.socket.writable().await?;
+        }
+        Ok(())
+    }
+
+    /// Send what is kept whenever something is, whether the guest waits for it or not.
+    pub(crate) async fn pump(&self) {
+        loop {
+            self.filled.notified().await;
+            // A broken connection is found by the guest when it reads.
+            let _ = self.flush().await;
+        }
+    }
+
+    /// Say a last line and close, so that it arrives: unread octets would make the end a reset.
+    pub(crate) fn close(&self, last: &[u8]) {
+        let _ = self.send(last);
+        let mut unread = Vec::with_capacity(MAX_READ);
+        while matches!(attempt::receive(&self.socket, &mut unread), Ok(1..)) {
+            unread.clear();
+        }
+        let _ = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Write);
+    }
+}
+
+fn relieve(socket: &TcpStream, backlog: &mut Vec<u8>) -> io::Result<bool> {
+    while !backlog.is_empty() {
+        match attempt::send(socket, backlog) {
+            Ok(sent) => drop(backlog.drain(..sent)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+            Err(error) => {
+                backlog.clear();
+                return Err(error);
+            }
+        }
+    }
+    Ok(true)
+}
+
+/// IPv4-mapped IPv6 addresses as what they are.
+fn canonical(address: SocketAddr) -> SocketAddr {
+    match address.ip().to_canonical() {
+        IpAddr::V4(ip) => SocketAddr::new(ip.into(), address.port()),
+        // Keeps the scope of a link-local address.
+        IpAddr::V6(_) => address,
+    }
 }
 
 /// The guest's handle on it.
@@ -43,7 +140,7 @@ impl HostConnection for SessionCtx {
     }
 
     fn output(&mut self, _: Resource<Connection>) -> wasmtime::Result<Resource<DynOutputStream>> {
-        let output: DynOutputStream = Box::new(Output { control: self.control.clone(), backlog: Vec::new() });
+        let output: DynOutputStream = Box::new(Output(self.control.clone()));
         Ok(self.table.push(output)?)
     }
 
@@ -91,7 +188,7 @@ impl Pollable for Input {
 impl InputStream for Input {
     fn read(&mut self, size: usize) -> StreamResult<Bytes> {
         let mut octets = Vec::with_capacity(size.min(MAX_READ));
-        match self.0.socket.try_read_buf(&mut octets) {
+        match attempt::receive(&self.0.socket, &mut octets) {
             Ok(0) if size > 0 => Err(StreamError::Closed),
             Ok(_) => {
                 self.0.activity.touch();
@@ -104,55 +201,32 @@ impl InputStream for Input {
 }
 
 /// What the client receives.
-struct Output {
-    control: Arc<Control>,
-    /// What the socket did not take yet; at most one permit.
-    backlog: Vec<u8>,
-}
-
-impl Output {
-    /// Send what is left; false while something still is.
-    fn relieve(&mut self) -> StreamResult<bool> {
-        while !self.backlog.is_empty() {
-            match self.control.socket.try_write(&self.backlog) {
-                Ok(sent) => drop(self.backlog.drain(..sent)),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
-                Err(_) => return Err(StreamError::Closed),
-            }
-        }
-        Ok(true)
-    }
-}
+struct Output(Arc<Control>);
 
 #[async_trait]
 impl Pollable for Output {
     async fn ready(&mut self) {
-        while let Ok(false) = self.relieve() {
-            let _ = self.control.socket.writable().await;
-        }
+        // An error is found by the write that follows.
+        let _ = self.0.flush().await;
     }
 }
 
 #[async_trait]
 impl OutputStream for Output {
     fn write(&mut self, octets: Bytes) -> StreamResult<()> {
-        if octets.len() > PERMIT || !self.backlog.is_empty() {
+        if octets.len() > PERMIT || !self.0.backlog().is_empty() {
             return Err(StreamError::trap("more was written than was permitted"));
         }
-        match self.control.socket.try_write(&octets) {
-            Ok(sent) => self.backlog.extend_from_slice(octets.get(sent..).unwrap_or_default()),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.backlog.extend_from_slice(&octets),
-            Err(_) => return Err(StreamError::Closed),
-        }
-        Ok(())
+        self.0.send(&octets).map_err(|_| StreamError::Closed)
     }
 
     fn flush(&mut self) -> StreamResult<()> {
-        self.relieve().map(|_| ())
+        self.0.relieve().map(|_| ()).map_err(|_| StreamError::Closed)
     }
 
     fn check_write(&mut self) -> StreamResult<usize> {
-        Ok(if self.relieve()? { PERMIT } else { 0 })
+        let empty = self.0.relieve().map_err(|_| StreamError::Closed)?;
+        Ok(if empty { PERMIT } else { 0 })
     }
 }
 

@@ -10,6 +10,7 @@ pub mod accounts;
 pub mod config;
 pub mod storage;
 
+mod attempt;
 mod bindings;
 mod control;
 mod data;

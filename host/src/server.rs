@@ -13,9 +13,9 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
+use crate::attempt;
 use crate::config::Config;
 use crate::control::Control;
-use crate::ending::Activity;
 use crate::engine::Engine;
 use crate::listen;
 use crate::session;
@@ -116,10 +116,10 @@ fn is_the_clients(error: &io::Error) -> bool {
 fn greet(shared: &Arc<Shared>, socket: TcpStream, peer: SocketAddr) {
     let Some(admission) = Admission::new(shared, peer.ip()) else {
         warn!("{peer}: turned away, too many connections");
-        let _ = socket.try_write(TOO_MANY);
+        let _ = attempt::send(&socket, TOO_MANY);
         return;
     };
-    let control = match control(socket, peer) {
+    let control = match Control::new(socket, peer) {
         Ok(control) => Arc::new(control),
         Err(error) => return warn!("{peer}: lost at once: {error}"),
     };
@@ -128,26 +128,6 @@ fn greet(shared: &Arc<Shared>, socket: TcpStream, peer: SocketAddr) {
         session::run(shared, control).await;
         drop(admission);
     });
-}
-
-fn control(socket: TcpStream, peer: SocketAddr) -> io::Result<Control> {
-    // A reply must not wait for the acknowledgement of the one before.
-    socket.set_nodelay(true)?;
-    // Telnet's urgent octet (IAC DM before ABOR, RFC 959 §4.1.3) stays in its place.
-    rustix::net::sockopt::set_socket_oobinline(&socket, true)?;
-    // A client that lost power is noticed at last.
-    rustix::net::sockopt::set_socket_keepalive(&socket, true)?;
-    let local = canonical(socket.local_addr()?);
-    Ok(Control { socket, local, remote: canonical(peer), activity: Activity::new() })
-}
-
-/// IPv4-mapped IPv6 addresses as what they are.
-fn canonical(address: SocketAddr) -> SocketAddr {
-    match address.ip().to_canonical() {
-        IpAddr::V4(ip) => SocketAddr::new(ip.into(), address.port()),
-        // Keeps the scope of a link-local address.
-        IpAddr::V6(_) => address,
-    }
 }
 
 /// How many connections there are.

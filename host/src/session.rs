@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use log::{debug, info, warn};
+use log::{info, warn};
+use tokio::time::timeout;
 use wasmtime::component::ResourceTable;
 use wasmtime::error::Context;
 use wasmtime::{Store, StoreLimits, StoreLimitsBuilder, UpdateDeadline};
@@ -93,16 +94,18 @@ pub(crate) async fn run(shared: Arc<Shared>, control: Arc<Control>) {
     let ended = tokio::select! {
         ended = instance(shared.clone(), control.clone()) => ended,
         () = control.activity.watch(limits, stop) => Err(anyhow::anyhow!("did not end when told to")),
+        () = control.pump() => Ok(()),
     };
     match ended {
-        Ok(()) => debug!("{peer}: session ended"),
+        Ok(()) => {
+            let _ = timeout(limits.grace, control.flush()).await;
+            control.close(b"");
+        }
         Err(error) => {
             warn!("{peer}: session failed: {error:#}");
-            // RFC 959 §5.4; best effort, the line may be broken or full.
-            let _ = control.socket.try_write(UNAVAILABLE);
+            control.close(UNAVAILABLE);
         }
     }
-    close(&control);
     info!("{peer}: disconnected");
 }
 
@@ -117,15 +120,8 @@ async fn instance(shared: Arc<Shared>, control: Arc<Control>) -> anyhow::Result<
     result.map_err(|()| anyhow::anyhow!("the guest reported an error"))
 }
 
-/// Close the control connection so that the last reply arrives: unread octets would make it a reset.
-fn close(control: &Control) {
-    let mut unread = [0; 4096];
-    while matches!(control.socket.try_read(&mut unread), Ok(count) if count > 0) {}
-    let _ = rustix::net::shutdown(&control.socket, rustix::net::Shutdown::Write);
-}
-
-/// The reply when there is no session to make one.
-pub(crate) const UNAVAILABLE: &[u8] = b"421 Service not available, closing control connection\r\n";
+/// The reply when there is no session to make one (RFC 959 §5.4).
+const UNAVAILABLE: &[u8] = b"421 Service not available, closing control connection\r\n";
 
 /// Handles that a guest may hold at once: a session needs about fifteen.
 const MAX_RESOURCES: usize = 64;

@@ -1,7 +1,7 @@
 //! The server-PI: one control connection, from greeting to goodbye.
 //!
 //! A handler takes what its verb was given and returns a reply; `Err` is a reply too, so that `?` ends a
-//! command early. Only [`transfer`] waits for anything while the client may still speak.
+//! command early. Only `transfer` waits for anything while the client may still speak.
 
 mod access;
 mod control;

@@ -15,6 +15,7 @@ use wasmtime_wasi_io::poll::Pollable;
 
 use super::now::now;
 use super::socket::Socket;
+use crate::attempt;
 use crate::bindings::ftpd::server::control::{IpAddress, SocketAddress};
 use crate::bindings::ftpd::server::data::Error;
 use crate::config::ActivePort;
@@ -64,13 +65,13 @@ impl DataPort {
         })
     }
 
-    /// Only to the client's own address, and to no port that a service may listen on (RFC 2577 §3).
+    /// Checked here, whatever the guest has checked; no packet is sent.
     pub(super) fn active(shared: &Shared, control: &Arc<Control>, to: &SocketAddress) -> Result<Self, Error> {
         let ip = match to.ip {
             IpAddress::Ipv4((a, b, c, d)) => IpAddr::V4(Ipv4Addr::new(a, b, c, d)),
             IpAddress::Ipv6((a, b, c, d, e, f, g, h)) => IpAddr::V6(Ipv6Addr::new(a, b, c, d, e, f, g, h)),
         };
-        if ip.to_canonical() != control.remote.ip() || to.port < FIRST_USER_PORT {
+        if !may_connect(SocketAddr::new(ip, to.port), control.remote.ip()) {
             warn!("{}: refused a data connection to {ip} port {}", control.remote, to.port);
             return Err(Error::Refused);
         }
@@ -162,7 +163,7 @@ impl Passive {
         loop {
             let listener = self.listener.lock().unwrap_or_else(PoisonError::into_inner).clone();
             let listener = listener.ok_or(Error::Timeout)?;
-            match timeout_at(self.due, listener.accept()).await.map_err(|_| Error::Timeout)? {
+            match timeout_at(self.due, attempt::accept(&listener)).await.map_err(|_| Error::Timeout)? {
                 Ok((stream, peer)) if peer.ip().to_canonical() == client => return Ok(stream),
                 Ok((_, peer)) => warn!("{peer}: a stranger on the passive port of {client}"),
                 Err(error) => debug!("{client}: passive port: {error}"),
@@ -175,6 +176,11 @@ impl Drop for Passive {
     fn drop(&mut self) {
         self.expiry.abort();
     }
+}
+
+/// To the client itself, and to no port that a service may listen on (RFC 2577 §3).
+fn may_connect(to: SocketAddr, client: IpAddr) -> bool {
+    to.ip().to_canonical() == client && to.port() >= FIRST_USER_PORT
 }
 
 /// Listen on a port of `range` that is free, starting anywhere: asking the kernel for one is slow when
@@ -230,3 +236,17 @@ const MAX_TRIES: u32 = 256;
 
 /// Connections that may wait on a passive port: the client's, behind those of strangers.
 const PASSIVE_BACKLOG: i32 = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_to_the_client_and_never_to_a_service() {
+        let client = "127.0.0.1".parse().unwrap();
+        let may = |to: &str| may_connect(to.parse().unwrap(), client);
+        assert!(may("127.0.0.1:1024") && may("[::ffff:127.0.0.1]:65535"));
+        assert!(!may("127.0.0.1:1023") && !may("127.0.0.1:0"));
+        assert!(!may("127.0.0.2:2000") && !may("[::1]:2000") && !may("0.0.0.0:2000") && !may("224.0.0.1:2000"));
+    }
+}

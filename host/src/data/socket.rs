@@ -12,6 +12,7 @@ use wasmtime_wasi_io::bytes::Bytes;
 use wasmtime_wasi_io::poll::Pollable;
 use wasmtime_wasi_io::streams::{InputStream, OutputStream, StreamError, StreamResult};
 
+use crate::attempt;
 use crate::bindings::ftpd::server::data::Error;
 use crate::control::Control;
 
@@ -71,7 +72,7 @@ impl Socket {
             return Err(error);
         }
         while !progress.backlog.is_empty() {
-            match self.stream.try_write(&progress.backlog) {
+            match attempt::send(&self.stream, &progress.backlog) {
                 Ok(sent) => {
                     progress.backlog.drain(..sent);
                     progress.moved = Instant::now();
@@ -132,7 +133,7 @@ impl InputStream for Input {
             return Err(failed(error));
         }
         let mut octets = Vec::with_capacity(size.min(MAX_READ));
-        match self.0.stream.try_read_buf(&mut octets) {
+        match attempt::receive(&self.0.stream, &mut octets) {
             Ok(0) if size > 0 => Err(StreamError::Closed),
             Ok(_) => {
                 self.0.touch();

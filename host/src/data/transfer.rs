@@ -16,6 +16,7 @@ use wasmtime_wasi_io::poll::Pollable;
 use super::cache;
 use super::now::now;
 use super::socket::Socket;
+use crate::attempt::{self, attempt};
 use crate::bindings::ftpd::server::data::{Error, TransferError};
 use crate::storage::{self, File};
 
@@ -89,7 +90,6 @@ impl Transfer {
                 sent
             }
             None => {
-                self.socket.wait(Interest::WRITABLE).await.map_err(TransferError::Connection)?;
                 let size = self.file.size().map_err(wit_error)?;
                 let length = size.saturating_sub(*offset).min(PIECE);
                 if length == 0 {
@@ -112,7 +112,10 @@ impl Transfer {
                 self.socket.touch();
                 Ok(true)
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.socket.wait(Interest::WRITABLE).await.map_err(TransferError::Connection)?;
+                Ok(true)
+            }
             Err(error) => Err(blame(&error)),
         }
     }
@@ -129,7 +132,7 @@ impl Transfer {
             buffer.reserve_exact(BUFFER);
         }
         let end = loop {
-            match self.socket.stream.try_read_buf(buffer) {
+            match attempt::receive(&self.socket.stream, buffer) {
                 Ok(0) => break true,
                 Ok(_) if buffer.len() == buffer.capacity() => break false,
                 Ok(_) => {}
@@ -172,10 +175,10 @@ impl Pollable for Transfer {
 
 /// Hand octets from the file to the socket inside the kernel; the socket does not block.
 fn sendfile(socket: &Socket, file: &File, offset: u64, length: u64) -> io::Result<usize> {
-    let mut offset = offset;
     let length = usize::try_from(length).unwrap_or(usize::MAX);
-    socket.stream.try_io(Interest::WRITABLE, || {
-        Ok(rustix::fs::sendfile(&socket.stream, file.as_fd(), Some(&mut offset), length)?)
+    attempt(&socket.stream, Interest::WRITABLE, || {
+        let mut offset = offset;
+        Ok(rustix::fs::sendfile(&socket.stream, file, Some(&mut offset), length)?)
     })
 }
 

@@ -9,7 +9,6 @@ use std::task::{Context, Waker};
 
 use super::{Memory, Pipe};
 use crate::env::Ending;
-use crate::session::serve;
 
 /// A client with a session of its own. The session runs whenever the client has done something.
 pub struct Client {
@@ -19,11 +18,9 @@ pub struct Client {
 }
 
 impl Client {
-    /// Start a session, which greets.
-    pub fn new(memory: Memory) -> Self {
-        let served = memory.clone();
-        let session: Pin<Box<dyn Future<Output = ()>>> = Box::pin(async move { serve(&served).await });
-        let mut client = Self { memory, session: Some(session), data: None };
+    /// Start `session`, which is served over `memory` and greets.
+    pub fn new(memory: Memory, session: impl Future<Output = ()> + 'static) -> Self {
+        let mut client = Self { memory, session: Some(Box::pin(session)), data: None };
         client.run();
         client
     }

@@ -1,0 +1,50 @@
+//! Asking a socket at once.
+//!
+//! Tokio learns that a socket is ready from its poll loop, and until then its `try_` methods say that it
+//! would block: a turn of that loop for each new connection, and a reply that lies about while nobody
+//! waits. So the system is asked first, and tokio only learns the answer.
+
+use std::io;
+use std::net::{SocketAddr, TcpStream as StdStream};
+
+use rustix::net::{RecvFlags, SendFlags, SocketFlags};
+use tokio::io::Interest;
+use tokio::net::{TcpListener, TcpStream};
+
+/// Do `operation` now. If it would block, tokio knows it, and waiting for `interest` waits.
+pub(crate) fn attempt<T>(
+    socket: &TcpStream,
+    interest: Interest,
+    mut operation: impl FnMut() -> io::Result<T>,
+) -> io::Result<T> {
+    match operation() {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => socket.try_io(interest, operation),
+        result => result,
+    }
+}
+
+/// Send what the socket takes now.
+pub(crate) fn send(socket: &TcpStream, octets: &[u8]) -> io::Result<usize> {
+    attempt(socket, Interest::WRITABLE, || Ok(rustix::net::send(socket, octets, SendFlags::NOSIGNAL)?))
+}
+
+/// Append what has come to the spare capacity of `octets`; 0 at the end.
+pub(crate) fn receive(socket: &TcpStream, octets: &mut Vec<u8>) -> io::Result<usize> {
+    attempt(socket, Interest::READABLE, || {
+        let spare = rustix::buffer::spare_capacity(octets);
+        Ok(rustix::net::recv(socket, spare, RecvFlags::empty())?.0)
+    })
+}
+
+/// Accept a connection, now if there is one. Cancel safe.
+pub(crate) async fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+    match rustix::net::accept_with(listener, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK) {
+        Ok(accepted) => {
+            let stream = StdStream::from(accepted);
+            let peer = stream.peer_addr()?;
+            Ok((TcpStream::from_std(stream)?, peer))
+        }
+        Err(rustix::io::Errno::AGAIN) => listener.accept().await,
+        Err(errno) => Err(errno.into()),
+    }
+}
