@@ -92,9 +92,10 @@ impl Control {
     /// Say a last line and close, so that it arrives: unread octets would make the end a reset.
     pub(crate) fn close(&self, last: &[u8]) {
         let _ = self.send(last);
-        let mut unread = Vec::with_capacity(MAX_READ);
-        while matches!(attempt::receive(&self.socket, &mut unread), Ok(1..)) {
-            unread.clear();
+        for _ in 0..MAX_UNREAD {
+            if !matches!(attempt::receive(&self.socket, &mut Vec::with_capacity(MAX_READ)), Ok(1..)) {
+                break;
+            }
         }
         let _ = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Write);
     }
@@ -241,6 +242,9 @@ pub(crate) fn to_wit(address: SocketAddr) -> SocketAddress {
 
 /// Octets that are read from the client at once, whatever the guest asks for.
 const MAX_READ: usize = 4 * 1024;
+
+/// Pieces of unread octets that are taken before closing: a client that sends on without end is cut off.
+const MAX_UNREAD: usize = 16;
 
 /// Octets that the guest may write at once: what one session may cost in memory when its client does
 /// not read.

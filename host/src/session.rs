@@ -123,8 +123,9 @@ async fn instance(shared: Arc<Shared>, control: Arc<Control>) -> anyhow::Result<
 /// The reply when there is no session to make one (RFC 959 §5.4).
 const UNAVAILABLE: &[u8] = b"421 Service not available, closing control connection\r\n";
 
-/// Handles that a guest may hold at once: a session needs about fifteen.
-const MAX_RESOURCES: usize = 64;
+/// Handles that a guest may hold at once, and so files, ports and connections: a session needs about
+/// eighteen.
+const MAX_RESOURCES: usize = 32;
 
 /// Elements of a guest's tables: the component has a few hundred functions in one.
 const MAX_TABLE_ELEMENTS: usize = 10_000;

@@ -95,7 +95,8 @@ impl<E: Env> Session<'_, E> {
             Opts::Utf8On => Reply::new(Code::Done, "UTF8 is always on"),
             Opts::Mlst(list) => {
                 self.parameters.facts = Facts::select(&list);
-                Reply::new(Code::Done, format!("MLST OPTS {}", self.parameters.facts.names()))
+                // RFC 3659 §7.9: with an empty list goes the space in front of it.
+                Reply::new(Code::Done, format!("MLST OPTS {}", self.parameters.facts.names()).trim_end())
             }
         }
     }
