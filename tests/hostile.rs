@@ -22,6 +22,7 @@ use std::{fs, thread};
 use client::{Client, data, read_all, send_all};
 use host::{Host, until};
 use socket2::{Domain, Socket, Type};
+use wasi_ftpd_host::config::ActivePort;
 
 // Guests.
 
@@ -134,6 +135,28 @@ fn no_packet_before_the_transfer() {
 }
 
 #[test]
+fn active_connections_come_from_the_data_port() {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let host = Host::start(|config| config.active_port = ActivePort::Fixed(port));
+    fs::write(host.root().join("f"), "content").unwrap();
+    // One after the other and at once: the port is shared.
+    let mut clients = [Client::login(host.address()), Client::login(host.address())];
+    for _ in 0..2 {
+        let open = clients.each_mut().map(|client| {
+            let mine = TcpListener::bind("127.0.0.1:0").unwrap();
+            client.expect(format!("EPRT |1|127.0.0.1|{}|", mine.local_addr().unwrap().port()), 200);
+            client.expect("RETR f", 150);
+            mine.accept().unwrap()
+        });
+        for ((stream, peer), client) in open.into_iter().zip(&mut clients) {
+            assert_eq!(peer.port(), port);
+            assert_eq!(read_all(stream), b"content");
+            assert_eq!(client.reply().0, 226);
+        }
+    }
+}
+
+#[test]
 fn an_active_port_that_is_closed() {
     let host = Host::start(|_| {});
     fs::write(host.root().join("f"), "content").unwrap();
@@ -145,11 +168,11 @@ fn an_active_port_that_is_closed() {
 }
 
 /// A connection from another address of this machine.
-fn from_stranger(to: SocketAddr) -> TcpStream {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    socket.bind(&"127.0.0.2:0".parse::<SocketAddr>().unwrap().into()).unwrap();
-    socket.connect(&to.into()).unwrap();
-    socket.into()
+fn stranger(to: SocketAddr) -> std::io::Result<TcpStream> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    socket.bind(&"127.0.0.2:0".parse::<SocketAddr>().unwrap().into())?;
+    socket.connect(&to.into())?;
+    Ok(socket.into())
 }
 
 #[test]
@@ -158,9 +181,10 @@ fn a_stranger_on_a_passive_port() {
     fs::write(host.root().join("f"), "for the client alone").unwrap();
     let mut client = Client::login(host.address());
     let port = client.passive();
-    let strangers: Vec<TcpStream> = (0..20).map(|_| from_stranger(port)).collect();
+    // More than wait in any queue.
+    let strangers: Vec<TcpStream> = (0..200).map(|_| stranger(port).unwrap()).collect();
     client.expect("RETR f", 150);
-    let late = from_stranger(port);
+    let late = stranger(port).unwrap();
     let mine = data(port);
     assert_eq!(read_all(mine), b"for the client alone");
     assert_eq!(client.reply().0, 226);
@@ -175,8 +199,7 @@ fn a_passive_port_that_nobody_uses_is_freed() {
     let host = Host::start(|config| config.limits.data_connection = Duration::from_millis(200));
     let mut client = Client::login(host.address());
     let port = client.passive();
-    drop(data(port));
-    until(|| TcpStream::connect(port).is_err(), "the port to be freed");
+    until(|| stranger(port).is_err(), "the port to be freed");
     client.expect("LIST", 150);
     assert_eq!(client.reply().0, 425);
     // A new one takes the place of the old.
@@ -196,30 +219,44 @@ fn a_passive_range_that_is_used_up() {
         config.passive_ports = port..=port;
     });
     let (mut first, mut second) = (Client::login(host.address()), Client::login(host.address()));
-    let port = first.passive();
+    first.passive();
     second.expect("EPSV", 425);
-    drop(data(port));
-    first.expect("ABOR", 226);
-    second.passive();
+    // Whoever gives it back gives it back at once, used or not.
+    for _ in 0..100 {
+        drop(data(first.passive()));
+        first.expect("ABOR", 226);
+        second.passive();
+        second.expect("ABOR", 226);
+    }
+    first.send("EPSV\r\n".repeat(10));
+    for _ in 0..10 {
+        assert_eq!(first.reply().0, 229);
+    }
 }
 
 // Transfers.
 
-/// A file that no socket buffer holds.
-fn big_file(host: &Host) -> u64 {
-    let size = 200 << 20;
-    fs::File::create(host.root().join("big")).unwrap().set_len(size).unwrap();
-    size
+/// A file that no socket buffer holds, in octets.
+const BIG: u64 = 200 << 20;
+
+fn big_file(host: &Host) {
+    fs::File::create(host.root().join("big")).unwrap().set_len(BIG).unwrap();
+}
+
+/// A client in the middle of a download, of which it has read 1000 octets.
+fn downloading(host: &Host) -> (Client, TcpStream) {
+    big_file(host);
+    let mut client = Client::login(host.address());
+    let mut stream = client.open_passive();
+    client.expect("RETR big", 150);
+    stream.read_exact(&mut [0; 1000]).unwrap();
+    (client, stream)
 }
 
 #[test]
 fn abort_of_a_download() {
     let host = Host::start(|_| {});
-    big_file(&host);
-    let mut client = Client::login(host.address());
-    let mut stream = client.open_passive();
-    client.expect("RETR big", 150);
-    stream.read_exact(&mut [0; 1000]).unwrap();
+    let (mut client, _stream) = downloading(&host);
     let start = Instant::now();
     // As Telnet has it, with the mark as urgent data (RFC 959 §4.1.3).
     client.send(b"\xff\xf4");
@@ -228,6 +265,52 @@ fn abort_of_a_download() {
     assert_eq!(client.reply().0, 226);
     assert!(start.elapsed() < Duration::from_secs(1));
     client.expect("NOOP", 200);
+}
+
+#[test]
+fn abort_however_fast_the_client_reads() {
+    let host = Host::start(|_| {});
+    fs::create_dir(host.root().join("many")).unwrap();
+    for number in 0..20_000 {
+        fs::File::create(host.root().join(format!("many/{number}"))).unwrap();
+    }
+    big_file(&host);
+    for (prelude, command) in [("TYPE A", "RETR big"), ("TYPE I", "RETR big"), ("TYPE A", "LIST many")] {
+        let mut client = Client::login(host.address());
+        client.expect(prelude, 200);
+        let mut stream = client.open_passive();
+        client.expect(command, 150);
+        let reader = thread::spawn(move || {
+            let (mut octets, mut total) = (vec![0; 1 << 20], 0);
+            while let Ok(count @ 1..) = stream.read(&mut octets) {
+                total += count as u64;
+            }
+            total
+        });
+        let reply = client.say("ABOR");
+        let read = reader.join().unwrap();
+        assert_eq!((reply.0, client.reply().0), (426, 226), "{command} in {prelude} after {read} octets");
+    }
+}
+
+#[test]
+fn a_transfer_is_not_idle() {
+    let host = Host::start(|config| config.limits.idle = Duration::from_millis(200));
+    let (mut client, stream) = downloading(&host);
+    thread::sleep(Duration::from_millis(500));
+    assert_eq!(read_all(stream).len() as u64, BIG - 1000);
+    assert_eq!(client.reply().0, 226);
+    assert_eq!(client.reply().0, 421);
+}
+
+#[test]
+fn a_file_that_becomes_shorter_while_it_is_sent() {
+    let host = Host::start(|_| {});
+    let (mut client, mut stream) = downloading(&host);
+    fs::File::options().write(true).open(host.root().join("big")).unwrap().set_len(5_000_000).unwrap();
+    let mut rest = Vec::new();
+    assert!(stream.read_to_end(&mut rest).is_err(), "a part must not look like the whole");
+    assert_eq!(client.reply().0, 451);
 }
 
 #[test]
@@ -249,23 +332,18 @@ fn abort_of_an_upload_and_of_a_connection_that_never_comes() {
 #[test]
 fn a_client_that_vanishes_during_a_download() {
     let host = Host::start(|_| {});
-    let size = big_file(&host);
-    let mut client = Client::login(host.address());
-    let mut stream = client.open_passive();
-    client.expect("RETR big", 150);
-    stream.read_exact(&mut [0; 1000]).unwrap();
+    let (mut client, stream) = downloading(&host);
     drop(stream);
     let (code, text) = client.reply();
     assert_eq!(code, 426, "{text}");
+    drop(client);
     // A client that takes its control connection along leaves nothing behind.
-    let mut stream = client.open_passive();
-    client.expect("RETR big", 150);
-    stream.read_exact(&mut [0; 1000]).unwrap();
+    let (client, mut stream) = downloading(&host);
     drop(client);
     host.until_sessions(0);
     let mut rest = Vec::new();
     let end = stream.read_to_end(&mut rest);
-    assert!(end.is_err() && (rest.len() as u64) < size, "a part must not look like the whole");
+    assert!(end.is_err() && (rest.len() as u64) < BIG - 1000, "a part must not look like the whole");
 }
 
 #[test]
@@ -318,11 +396,7 @@ fn commands_during_a_transfer_keep_their_order() {
 #[test]
 fn status_during_a_transfer() {
     let host = Host::start(|_| {});
-    big_file(&host);
-    let mut client = Client::login(host.address());
-    let mut stream = client.open_passive();
-    client.expect("RETR big", 150);
-    stream.read_exact(&mut [0; 1000]).unwrap();
+    let (mut client, stream) = downloading(&host);
     assert!(client.expect("STAT", 211).contains("bytes so far"));
     drop(stream);
     assert_eq!(client.reply().0, 426);
@@ -404,19 +478,15 @@ fn a_thousand_sessions_at_once() {
 #[test]
 fn a_stop_tells_everybody_and_lets_transfers_end() {
     let mut host = Host::start(|config| config.limits.grace = Duration::from_secs(5));
-    let size = big_file(&host);
     let mut idle = Client::login(host.address());
-    let mut busy = Client::login(host.address());
-    let mut stream = busy.open_passive();
-    busy.expect("RETR big", 150);
-    stream.read_exact(&mut [0; 1000]).unwrap();
+    let (mut busy, stream) = downloading(&host);
     let reader = thread::spawn(move || {
         assert_eq!(idle.reply().0, 421);
         let rest = read_all(stream).len() as u64;
         (rest, busy.reply().0, busy.reply().0)
     });
     host.stop();
-    assert_eq!(reader.join().unwrap(), (size - 1000, 226, 421));
+    assert_eq!(reader.join().unwrap(), (BIG - 1000, 226, 421));
 }
 
 #[test]

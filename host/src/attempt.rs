@@ -5,11 +5,10 @@
 //! waits. So the system is asked first, and tokio only learns the answer.
 
 use std::io;
-use std::net::{SocketAddr, TcpStream as StdStream};
 
-use rustix::net::{RecvFlags, SendFlags, SocketFlags};
+use rustix::net::{RecvFlags, SendFlags};
 use tokio::io::Interest;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
 /// Do `operation` now. If it would block, tokio knows it, and waiting for `interest` waits.
 pub(crate) fn attempt<T>(
@@ -36,15 +35,18 @@ pub(crate) fn receive(socket: &TcpStream, octets: &mut Vec<u8>) -> io::Result<us
     })
 }
 
-/// Accept a connection, now if there is one. Cancel safe.
-pub(crate) async fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
-    match rustix::net::accept_with(listener, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK) {
-        Ok(accepted) => {
-            let stream = StdStream::from(accepted);
-            let peer = stream.peer_addr()?;
-            Ok((TcpStream::from_std(stream)?, peer))
+/// Send what is in `backlog`, removing it; false while something is left. What cannot be sent at all is
+/// dropped.
+pub(crate) fn relieve(socket: &TcpStream, backlog: &mut Vec<u8>) -> io::Result<bool> {
+    while !backlog.is_empty() {
+        match send(socket, backlog) {
+            Ok(sent) => drop(backlog.drain(..sent)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+            Err(error) => {
+                backlog.clear();
+                return Err(error);
+            }
         }
-        Err(rustix::io::Errno::AGAIN) => listener.accept().await,
-        Err(errno) => Err(errno.into()),
     }
+    Ok(true)
 }

@@ -22,7 +22,7 @@ wasmtime::component::bindgen!({
         "ftpd:server/data.data-port": crate::data::DataPort,
         "ftpd:server/data.transfer": crate::data::Transfer,
         "ftpd:server/storage.directory": crate::storage::DirectoryResource,
-        "ftpd:server/storage.file": crate::storage::File,
+        "ftpd:server/storage.file": crate::storage::FileResource,
         "ftpd:server/storage.volume": crate::storage::Volume,
     },
 });

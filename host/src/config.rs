@@ -74,8 +74,6 @@ pub struct Limits {
     pub failure_delay: Duration,
     /// How long transfers may go on after the server was told to stop.
     pub grace: Duration,
-    /// Octets of memory of one session's instance.
-    pub memory: usize,
 }
 
 impl Limits {
@@ -101,7 +99,6 @@ impl Default for Limits {
             login_failures: LOGIN_FAILURES,
             failure_delay: FAILURE_DELAY,
             grace: GRACE,
-            memory: MEMORY,
         }
     }
 }
@@ -139,9 +136,6 @@ const FAILURE_DELAY: Duration = Duration::from_millis(500);
 
 /// Below the ten seconds after which `docker stop` kills.
 const GRACE: Duration = Duration::from_secs(5);
-
-/// Far above what lines, replies and a batch of a listing need, and only taken when it is used.
-const MEMORY: usize = 16 * 1024 * 1024;
 
 #[cfg(test)]
 mod tests {

@@ -1,5 +1,6 @@
 //! The control connection, as the guest has it.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,7 +28,7 @@ pub(crate) struct Control {
     pub(crate) local: SocketAddr,
     pub(crate) remote: SocketAddr,
     pub(crate) activity: Activity,
-    /// What the guest wrote and the socket did not take yet; at most one permit.
+    /// What was written and the socket did not take yet: one permit of the guest's, and a last line.
     backlog: Mutex<Vec<u8>>,
     /// There is a backlog.
     filled: Notify,
@@ -61,7 +62,7 @@ impl Control {
     fn send(&self, octets: &[u8]) -> io::Result<()> {
         let mut backlog = self.backlog();
         backlog.extend_from_slice(octets);
-        if !relieve(&self.socket, &mut backlog)? {
+        if !attempt::relieve(&self.socket, &mut backlog)? {
             self.filled.notify_one();
         }
         Ok(())
@@ -69,7 +70,7 @@ impl Control {
 
     /// Send what is kept; false while something still is.
     fn relieve(&self) -> io::Result<bool> {
-        relieve(&self.socket, &mut self.backlog())
+        attempt::relieve(&self.socket, &mut self.backlog())
     }
 
     /// Wait until nothing is kept any more. Cancel safe.
@@ -81,7 +82,7 @@ impl Control {
     }
 
     /// Send what is kept whenever something is, whether the guest waits for it or not.
-    pub(crate) async fn pump(&self) {
+    pub(crate) async fn pump(&self) -> Infallible {
         loop {
             self.filled.notified().await;
             // A broken connection is found by the guest when it reads.
@@ -99,20 +100,6 @@ impl Control {
         }
         let _ = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Write);
     }
-}
-
-fn relieve(socket: &TcpStream, backlog: &mut Vec<u8>) -> io::Result<bool> {
-    while !backlog.is_empty() {
-        match attempt::send(socket, backlog) {
-            Ok(sent) => drop(backlog.drain(..sent)),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
-            Err(error) => {
-                backlog.clear();
-                return Err(error);
-            }
-        }
-    }
-    Ok(true)
 }
 
 /// IPv4-mapped IPv6 addresses as what they are.
@@ -239,6 +226,10 @@ pub(crate) fn to_wit(address: SocketAddr) -> SocketAddress {
     };
     SocketAddress { ip, port: address.port() }
 }
+
+/// The only FTP that the host speaks: the replies when there is no session to make one (RFC 959 §5.4).
+pub(crate) const UNAVAILABLE: &[u8] = b"421 Service not available, closing control connection\r\n";
+pub(crate) const TOO_MANY: &[u8] = b"421 Too many connections, please try again later\r\n";
 
 /// Octets that are read from the client at once, whatever the guest asks for.
 const MAX_READ: usize = 4 * 1024;

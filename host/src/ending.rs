@@ -1,6 +1,6 @@
 //! When a session must end: the time limits that the host keeps, whatever the guest does.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,6 +16,8 @@ pub(crate) struct Activity {
     /// Milliseconds from `started` to the last octet moved.
     last: AtomicU64,
     logged_in: AtomicBool,
+    /// Data connections that are open or being opened.
+    busy: AtomicUsize,
     ending: Mutex<Option<Ending>>,
     ended: Notify,
 }
@@ -26,6 +28,7 @@ impl Activity {
             started: Instant::now(),
             last: AtomicU64::new(0),
             logged_in: AtomicBool::new(false),
+            busy: AtomicUsize::new(0),
             ending: Mutex::new(None),
             ended: Notify::new(),
         }
@@ -40,6 +43,17 @@ impl Activity {
     /// When the last octet moved.
     pub(crate) fn last(&self) -> Instant {
         self.started + Duration::from_millis(self.last.load(Ordering::Relaxed))
+    }
+
+    /// A data connection is being opened.
+    pub(crate) fn begin(&self) {
+        self.busy.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// It is closed, or was not opened.
+    pub(crate) fn finish(&self) {
+        self.touch();
+        self.busy.fetch_sub(1, Ordering::Relaxed);
     }
 
     pub(crate) fn logged_in(&self) {
@@ -68,7 +82,7 @@ impl Activity {
     }
 
     /// Tell the guest when its time is up, and return when it must be gone.
-    pub(crate) async fn watch(&self, limits: &Limits, mut shutdown: watch::Receiver<bool>) {
+    pub(crate) async fn watch(&self, limits: &Limits, shutdown: &mut watch::Receiver<bool>) {
         while self.ending().is_none() {
             let (due, ending) = self.due(limits);
             tokio::select! {
@@ -86,7 +100,9 @@ impl Activity {
 
     /// The next limit that would be reached if nothing happened.
     fn due(&self, limits: &Limits) -> (Instant, Ending) {
-        let idle = self.last() + limits.idle;
+        // What transfers, or is about to, has time limits of its own.
+        let busy = self.busy.load(Ordering::Relaxed) > 0;
+        let idle = if busy { Instant::now() } else { self.last() } + limits.idle;
         let login = self.started + limits.login;
         if !self.logged_in.load(Ordering::Relaxed) && login < idle {
             (login, Ending::LoginTimeout)

@@ -46,14 +46,21 @@ impl Introduction {
         }
         if let Some(&address) = addresses.first() {
             let user = match (&self.passwords[..], &self.users[..]) {
-                ([GeneratedPassword { name, password }, ..], _) => format!("--user '{name}:{password}' "),
-                (_, [name, ..]) if !self.anonymous => format!("--user '{name}' "),
+                ([GeneratedPassword { name, password }, ..], _) => {
+                    format!("--user {} ", quoted(&format!("{name}:{password}")))
+                }
+                (_, [name, ..]) if !self.anonymous => format!("--user {} ", quoted(name)),
                 _ => String::new(),
             };
             let _ = writeln!(text, "Try    curl {user}ftp://{}/", reachable(address));
         }
         text
     }
+}
+
+/// As a shell takes it for one word.
+fn quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 /// An address to connect to from this machine.

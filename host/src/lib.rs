@@ -1,8 +1,9 @@
 //! The host: it owns every socket, password and file of an FTP server, and runs each session in a
 //! WebAssembly instance of its own, which can ask for them and nothing else.
 //!
-//! It knows no FTP. Commands and replies are the component's affair, which is built with this crate; here
-//! is only what a session may reach, for how long, and how fast. It is not a general component host.
+//! It knows no FTP but the two replies for when there is no session to make one. Commands and replies are
+//! the component's affair, which is built with this crate; here is only what a session may reach, for how
+//! long, and how fast. It is not a general component host.
 //!
 //! [`Server::bind`] takes a [`Config`](config::Config), [`Server::serve`] runs until it is told to stop.
 

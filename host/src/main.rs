@@ -2,21 +2,26 @@
 
 mod cli;
 mod introduction;
+mod logging;
 mod machine;
 
 use std::io::Write;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use cli::{Cli, Command, ServeArgs};
 use introduction::Introduction;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
 use wasi_ftpd_host::Server;
 
 fn main() -> ExitCode {
     let Command::Serve(arguments) = Cli::parse().command;
-    env_logger::Builder::new().parse_filters(&arguments.log).format_target(false).init();
-    match serve(arguments) {
+    let log = logging::start(&arguments.log);
+    let served = serve(arguments);
+    log.finish();
+    match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("wasi-ftpd: {error:#}");
@@ -30,19 +35,29 @@ fn serve(arguments: ServeArgs) -> Result<()> {
     machine::prepare(config.limits.connections);
     let introduction = Introduction::new(&config, passwords);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
-    runtime.block_on(async {
+    let served = runtime.block_on(async {
         let server = Server::bind(config)?;
         let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         // Whoever started us may have closed the pipe; that is no reason to end.
         let _ = std::io::stdout().write_all(introduction.text(&server.local_addresses()?).as_bytes());
-        server
-            .serve(async {
-                tokio::select! {
-                    _ = terminate.recv() => {}
-                    _ = interrupt.recv() => {}
-                }
-            })
-            .await;
+        let mut told = async || {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        };
+        let (stop, stopped) = oneshot::channel::<()>();
+        tokio::select! {
+            () = server.serve(async { drop(stopped.await) }) => {}
+            // Told twice, it does not wait for anybody.
+            () = async { told().await; drop(stop); told().await } => {}
+        }
         Ok(())
-    })
+    });
+    // A disk that hangs must not keep us.
+    runtime.shutdown_timeout(HANGING);
+    served
 }
+
+/// How long work that waits for a disk may go on when everything else has ended.
+const HANGING: Duration = Duration::from_secs(1);

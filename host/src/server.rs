@@ -15,7 +15,7 @@ use tokio::time::sleep;
 
 use crate::attempt;
 use crate::config::Config;
-use crate::control::Control;
+use crate::control::{Control, TOO_MANY};
 use crate::engine::Engine;
 use crate::listen;
 use crate::session;
@@ -41,13 +41,13 @@ impl Server {
     /// Open the directory, compile or load the component, and bind every listener. Must be called within
     /// a tokio runtime. Errors name what cannot be had and what to do.
     pub fn bind(config: Config) -> Result<Self> {
-        let engine = Engine::new(config.limits.connections)?;
+        let engine = Engine::new(config.limits.connections).with_context(|| too_many(&config))?;
         Self::with_engine(config, engine)
     }
 
     /// As [`Server::bind`], with another component of world `session`, which is compiled now.
     pub fn bind_component(config: Config, component: &[u8]) -> Result<Self> {
-        let engine = Engine::compile(config.limits.connections, component)?;
+        let engine = Engine::compile(config.limits.connections, component).with_context(|| too_many(&config))?;
         Self::with_engine(config, engine)
     }
 
@@ -93,6 +93,11 @@ impl Server {
     }
 }
 
+/// What most likely is wrong when there is no engine.
+fn too_many(config: &Config) -> String {
+    format!("cannot make ready for {} connections; try fewer", config.limits.connections)
+}
+
 async fn accept(shared: Arc<Shared>, listener: TcpListener) {
     loop {
         match listener.accept().await {
@@ -123,9 +128,10 @@ fn greet(shared: &Arc<Shared>, socket: TcpStream, peer: SocketAddr) {
         Ok(control) => Arc::new(control),
         Err(error) => return warn!("{peer}: lost at once: {error}"),
     };
-    let shared = shared.clone();
+    // Before the task runs, so that a stop waits for it.
+    let (shared, stop) = (shared.clone(), shared.stop.subscribe());
     tokio::spawn(async move {
-        session::run(shared, control).await;
+        session::run(shared, control, stop).await;
         drop(admission);
     });
 }
@@ -185,9 +191,6 @@ fn network(ip: IpAddr) -> IpAddr {
         IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() & !u128::from(u64::MAX)).into(),
     }
 }
-
-/// The reply to a client who is one too many (RFC 959 §5.4).
-const TOO_MANY: &[u8] = b"421 Too many connections, please try again later\r\n";
 
 /// Between attempts to accept when file descriptors have run out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use log::{info, warn};
+use tokio::sync::{Mutex, watch};
 use tokio::time::timeout;
 use wasmtime::component::ResourceTable;
 use wasmtime::error::Context;
@@ -12,8 +13,9 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_io::IoView;
 
 use crate::accounts::Identity;
-use crate::control::Control;
+use crate::control::{Control, UNAVAILABLE};
 use crate::server::Shared;
+use crate::tunables;
 
 /// What the host knows of one session: the data of its store.
 pub(crate) struct SessionCtx {
@@ -25,10 +27,18 @@ pub(crate) struct SessionCtx {
     pub(crate) login_failures: u32,
     wasi: WasiCtx,
     limits: StoreLimits,
+    /// Data ports and connections, and files and directories, that the guest has.
+    pub(crate) ports: Arc<()>,
+    pub(crate) files: Arc<()>,
+    /// Held by a piece of a transfer while it is at the disk. One at a time; a piece whose transfer was
+    /// dropped holds it to its end.
+    pub(crate) disk: Arc<Mutex<()>>,
     /// Epochs that the guest has run through since its session last moved an octet.
     epochs: u32,
     /// When that was.
     moved: tokio::time::Instant,
+    /// The epoch that has passed was spent waiting for the host.
+    waited: bool,
 }
 
 impl SessionCtx {
@@ -36,7 +46,7 @@ impl SessionCtx {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_RESOURCES);
         let limits = StoreLimitsBuilder::new()
-            .memory_size(shared.config.limits.memory)
+            .memory_size(usize::try_from(tunables::MAX_MEMORY).unwrap_or(usize::MAX))
             .table_elements(MAX_TABLE_ELEMENTS)
             .build();
         let moved = control.activity.last();
@@ -48,8 +58,12 @@ impl SessionCtx {
             login_failures: 0,
             wasi: WasiCtx::builder().build(),
             limits,
+            ports: Arc::default(),
+            files: Arc::default(),
+            disk: Arc::default(),
             epochs: 0,
             moved,
+            waited: false,
         }
     }
 
@@ -60,11 +74,18 @@ impl SessionCtx {
         if moved != self.moved {
             (self.moved, self.epochs) = (moved, 0);
         }
-        self.epochs += 1;
+        if !std::mem::take(&mut self.waited) {
+            self.epochs += 1;
+        }
         if self.epochs > MAX_EPOCHS {
             return Err(wasmtime::format_err!("the session computed for too long"));
         }
         Ok(UpdateDeadline::Yield(1))
+    }
+
+    /// The guest had to wait for the host, which is not computing.
+    pub(crate) fn waited(&mut self) {
+        self.waited = true;
     }
 
     /// The client, for logs.
@@ -85,16 +106,20 @@ impl WasiView for SessionCtx {
     }
 }
 
+/// A share of what `all` counts, until it is dropped; `None` if `most` are out.
+pub(crate) fn share(all: &Arc<()>, most: usize) -> Option<Arc<()>> {
+    (Arc::strong_count(all) <= most).then(|| all.clone())
+}
+
 /// Serve one client in a fresh instance. Whatever goes wrong in it ends here.
-pub(crate) async fn run(shared: Arc<Shared>, control: Arc<Control>) {
+pub(crate) async fn run(shared: Arc<Shared>, control: Arc<Control>, mut stop: watch::Receiver<bool>) {
     let peer = control.remote;
     info!("{peer}: connected");
     let limits = &shared.config.limits;
-    let stop = shared.stop.subscribe();
     let ended = tokio::select! {
         ended = instance(shared.clone(), control.clone()) => ended,
-        () = control.activity.watch(limits, stop) => Err(anyhow::anyhow!("did not end when told to")),
-        () = control.pump() => Ok(()),
+        () = control.activity.watch(limits, &mut stop) => Err(anyhow::anyhow!("did not end when told to")),
+        never = control.pump() => match never {},
     };
     match ended {
         Ok(()) => {
@@ -113,6 +138,7 @@ async fn instance(shared: Arc<Shared>, control: Arc<Control>) -> anyhow::Result<
     let engine = shared.engine.clone();
     let mut store = Store::new(engine.wasmtime(), SessionCtx::new(shared, control));
     store.limiter(|ctx| &mut ctx.limits);
+    store.set_hostcall_fuel(HOSTCALL_FUEL);
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(|mut context| context.data_mut().epoch());
     let session = engine.session().instantiate_async(&mut store).await.context("no instance")?;
@@ -120,12 +146,12 @@ async fn instance(shared: Arc<Shared>, control: Arc<Control>) -> anyhow::Result<
     result.map_err(|()| anyhow::anyhow!("the guest reported an error"))
 }
 
-/// The reply when there is no session to make one (RFC 959 §5.4).
-const UNAVAILABLE: &[u8] = b"421 Service not available, closing control connection\r\n";
-
 /// Handles that a guest may hold at once, and so files, ports and connections: a session needs about
 /// eighteen.
 const MAX_RESOURCES: usize = 32;
+
+/// Octets that one call of a guest may make the host copy: many times the longest write.
+const HOSTCALL_FUEL: usize = 1024 * 1024;
 
 /// Elements of a guest's tables: the component has a few hundred functions in one.
 const MAX_TABLE_ELEMENTS: usize = 10_000;

@@ -16,7 +16,8 @@ pub(crate) fn config() -> Config {
     config
 }
 
-/// Octets that one instance may have: a session needs one or two MiB at most.
+/// Octets that one instance may have: far above what lines, replies and a batch of a listing need, and
+/// only taken when used.
 pub(crate) const MAX_MEMORY: u64 = 16 * 1024 * 1024;
 
 /// Octets behind each instance's memory that trap when touched; spares most bounds checks.

@@ -55,6 +55,9 @@ pub trait Env {
     /// left has not been sent.
     async fn send(&self, octets: &mut Vec<u8>) -> Result<(), Gone>;
 
+    /// Let whoever waits for the client look, before going on with work that never waits.
+    async fn yield_now(&self);
+
     // Clock, accounts, events.
 
     /// The time of day.
@@ -157,7 +160,7 @@ pub enum Received {
     Octets,
     /// The client closed the control connection, or it broke.
     Closed,
-    /// The session must end; said once and for all.
+    /// The session must end. Said once; a session that has something to finish may go on receiving.
     Ending(Ending),
 }
 
@@ -205,7 +208,7 @@ pub enum Event<'a> {
     Changed(&'static str, &'a VPath),
     /// Renamed, from and to.
     Renamed(&'a VPath, &'a VPath),
-    /// A command was refused for what it would have done: the verb and the reply code.
+    /// A command was refused: the verb, if it is one, and the reply code.
     Refused(&'static str, u16),
 }
 

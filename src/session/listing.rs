@@ -84,23 +84,25 @@ impl<E: Env> Session<'_, E> {
         let code = if let What::One(_) = target.what { Code::FileStatus } else { Code::DirectoryStatus };
         let user = self.user()?;
         let mut lines = Vec::new();
-        let mut add = |entry: &Entry| {
+        let written = |entry: &Entry| {
             let mut line = Vec::new();
             form.write(&mut line, entry);
-            lines.push(line.trim_ascii_end().to_vec());
+            line.strip_suffix(b"\r\n").unwrap_or(&line).to_vec()
         };
         match &target.what {
-            What::One(entry) => add(entry),
+            What::One(entry) => lines.push(written(entry)),
             What::Directory | What::Matches(_) => {
                 let directory = self.env.list(&user.volume, &target.path).await?;
-                let mut room = MAX_STATUS_LINES;
-                while room > 0 {
+                loop {
                     let entries = self.env.next_entries(&directory).await?;
                     if entries.is_empty() {
                         break;
                     }
-                    entries.iter().filter(|entry| target.includes(entry)).take(room).for_each(&mut add);
-                    room = room.saturating_sub(entries.len());
+                    lines.extend(entries.iter().filter(|entry| target.includes(entry)).map(written));
+                    if lines.len() > MAX_STATUS_LINES {
+                        lines.truncate(MAX_STATUS_LINES);
+                        return Ok(Reply::lines(code, "Status:", lines, "There is more; use LIST"));
+                    }
                 }
             }
         }
@@ -131,13 +133,15 @@ impl<E: Env> Session<'_, E> {
                     }
                     if out.len() >= FULL {
                         env.write_data(&data, &out).await?;
-                        progress.add(out.len());
+                        progress.moved(env, out.len()).await;
                         out.clear();
+                    } else {
+                        progress.moved(env, 0).await;
                     }
                 }
             }
             env.write_data(&data, &out).await?;
-            progress.add(out.len());
+            progress.moved(env, out.len()).await;
             Ok(env.finish_data(data).await?)
         };
         self.attend(Direction::Listing, &target.path, "Here comes the listing", work, &progress).await

@@ -78,8 +78,9 @@ impl<E: Env> Session<'_, E> {
 
     /// Do what a line says, and reply.
     async fn obey(&mut self, line: Line) -> After {
+        let rename_from = self.rename_from.take();
         let (verb, result) = match &line {
-            Line::Complete(line) => self.answer(line).await,
+            Line::Complete(line) => self.answer(line, rename_from).await,
             Line::TooLong => ("", Err(Reply::new(Code::LineTooLong, "Command line too long"))),
         };
         if let Err(refusal) = &result {
@@ -94,8 +95,7 @@ impl<E: Env> Session<'_, E> {
     }
 
     /// The verb of a line, and the reply to it.
-    async fn answer(&mut self, line: &[u8]) -> (&'static str, Result<Reply, Reply>) {
-        let rename_from = self.rename_from.take();
+    async fn answer(&mut self, line: &[u8], rename_from: Option<VPath>) -> (&'static str, Result<Reply, Reply>) {
         let (row, argument) = match command::split(line) {
             Ok(found) => found,
             Err(error) => return ("", Err(error.into())),

@@ -64,8 +64,11 @@ impl<E: Env> Progress<E> {
         Self { converted: Cell::new(0), transfer: OnceCell::new() }
     }
 
-    pub(super) fn add(&self, octets: usize) {
+    /// A piece went through this session, which now looks after the client: a fast one, or a fast disk,
+    /// would never make it wait.
+    pub(super) async fn moved(&self, env: &E, octets: usize) {
         self.converted.set(self.converted.get() + octets as u64);
+        env.yield_now().await;
     }
 
     fn octets(&self, env: &E) -> u64 {
@@ -232,8 +235,8 @@ impl<E: Env> Session<'_, E> {
     ) -> Result<(), Failure> {
         let mut work = pin!(work);
         loop {
-            if self.ending.is_some() || self.control.is_full() {
-                // Nothing more is wanted from the client; what it has been told leaves all the same.
+            if self.control.is_full() {
+                // What the client sends now stays in the network until the transfer has ended.
                 return match race(work.as_mut(), self.control.flush()).await {
                     Either::First(result) => result,
                     Either::Second(()) => work.await,
@@ -293,8 +296,8 @@ async fn send_converted<E: Env>(
         let rest = wire.get(skipped..).unwrap_or_default();
         if !rest.is_empty() {
             env.write_data(data, rest).await?;
-            progress.add(rest.len());
         }
+        progress.moved(env, rest.len()).await;
     }
 }
 
@@ -309,7 +312,7 @@ async fn receive_converted<E: Env>(
     loop {
         wire.clear();
         let more = env.read_data(data, &mut wire).await?;
-        progress.add(wire.len());
+        progress.moved(env, wire.len()).await;
         local.clear();
         from_wire.push(&wire, &mut local);
         if !more {

@@ -31,6 +31,8 @@ impl Signal {
 thread_local! {
     /// What the future being polled waits for. Weak: a pollable must not outlive its stream.
     static WAITED_FOR: RefCell<Vec<Weak<Signal>>> = const { RefCell::new(Vec::new()) };
+    /// It could go on, and only lets others look.
+    static YIELDED: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Wait until at least one of `signals` was found ready. Which, [`Signal::take`] tells. Cancel safe.
@@ -51,6 +53,20 @@ pub async fn until(signal: &Rc<Signal>) {
     signal.take();
 }
 
+/// Let others that wait look whether they still have to.
+pub async fn yield_now() {
+    let mut yielded = false;
+    poll_fn(|_| {
+        if yielded {
+            return Poll::Ready(());
+        }
+        yielded = true;
+        YIELDED.set(true);
+        Poll::Pending
+    })
+    .await;
+}
+
 /// Run a future to its end, blocking the instance whenever it waits.
 pub fn block_on<T>(future: impl Future<Output = T>) -> T {
     let mut future = pin!(future);
@@ -62,6 +78,12 @@ pub fn block_on<T>(future: impl Future<Output = T>) -> T {
         }
         let signals: Vec<Rc<Signal>> =
             WAITED_FOR.with_borrow_mut(|list| list.drain(..).filter_map(|signal| signal.upgrade()).collect());
+        if YIELDED.take() {
+            for signal in signals.iter().filter(|signal| signal.pollable.ready()) {
+                signal.ready.set(true);
+            }
+            continue;
+        }
         let pollables: Vec<&Pollable> = signals.iter().map(|signal| &signal.pollable).collect();
         for index in poll(&pollables) {
             if let Some(signal) = signals.get(index as usize) {

@@ -1,5 +1,6 @@
 //! Whether a file's octets can be had without waiting for a disk.
 
+use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -18,7 +19,9 @@ pub(super) fn holds(file: BorrowedFd<'_>, offset: u64, length: u64) -> bool {
     // the call; `file` is open.
     let result = unsafe { libc::syscall(CACHESTAT, file.as_raw_fd(), &raw const range, &raw mut found, 0) };
     if result != 0 {
-        UNKNOWN.store(true, Ordering::Relaxed);
+        // Other errors concern this file alone.
+        let missing = io::Error::last_os_error().raw_os_error() == Some(libc::ENOSYS);
+        UNKNOWN.fetch_or(missing, Ordering::Relaxed);
         return false;
     }
     let pages = (offset + length).div_ceil(PAGE) - offset / PAGE;

@@ -18,9 +18,10 @@ pub use transfer::Transfer;
 
 use crate::bindings::ftpd::server::control::SocketAddress;
 use crate::bindings::ftpd::server::data::{Error, Host, HostDataConnection, HostDataPort, HostTransfer, TransferError};
-use crate::control::to_wit;
-use crate::session::SessionCtx;
-use crate::storage::File;
+use crate::control::{Control, to_wit};
+use crate::server::Shared;
+use crate::session::{SessionCtx, share};
+use crate::storage::FileResource;
 use socket::{Input, Output, Socket};
 
 /// An open data connection.
@@ -34,7 +35,7 @@ impl HostDataPort for SessionCtx {
     }
 
     fn active(&mut self, to: SocketAddress) -> wasmtime::Result<Result<Resource<DataPort>, Error>> {
-        self.logged_in_port(|shared, control| DataPort::active(shared, control, &to))
+        self.logged_in_port(|shared, control, share| DataPort::active(shared, control, share, &to))
     }
 
     fn address(&mut self, port: Resource<DataPort>) -> wasmtime::Result<SocketAddress> {
@@ -67,12 +68,13 @@ impl SessionCtx {
     /// Ports are for users only.
     fn logged_in_port(
         &mut self,
-        make: impl FnOnce(&crate::server::Shared, &Arc<crate::control::Control>) -> Result<DataPort, Error>,
+        make: impl FnOnce(&Shared, &Arc<Control>, Arc<()>) -> Result<DataPort, Error>,
     ) -> wasmtime::Result<Result<Resource<DataPort>, Error>> {
         if self.user.is_none() {
             return Ok(Err(Error::Refused));
         }
-        Ok(match make(&self.shared, &self.control) {
+        let Some(share) = share(&self.ports, MAX_PORTS) else { return Ok(Err(Error::NoPort)) };
+        Ok(match make(&self.shared, &self.control, share) {
             Ok(port) => Ok(self.table.push(port)?),
             Err(error) => Err(error),
         })
@@ -93,21 +95,21 @@ impl HostDataConnection for SessionCtx {
     fn send_file(
         &mut self,
         connection: Resource<DataConnection>,
-        file: Resource<File>,
+        file: Resource<FileResource>,
         offset: u64,
     ) -> wasmtime::Result<Resource<Transfer>> {
         let socket = self.table.get(&connection)?.0.clone();
-        let transfer = Transfer::send(socket, self.table.get(&file)?.clone(), offset);
+        let transfer = Transfer::send(socket, self.table.get(&file)?.file.clone(), offset, self.disk.clone());
         Ok(self.table.push(transfer)?)
     }
 
     fn receive_file(
         &mut self,
         connection: Resource<DataConnection>,
-        file: Resource<File>,
+        file: Resource<FileResource>,
     ) -> wasmtime::Result<Resource<Transfer>> {
         let socket = self.table.get(&connection)?.0.clone();
-        let transfer = Transfer::receive(socket, self.table.get(&file)?.clone());
+        let transfer = Transfer::receive(socket, self.table.get(&file)?.file.clone(), self.disk.clone());
         Ok(self.table.push(transfer)?)
     }
 
@@ -139,3 +141,6 @@ impl HostTransfer for SessionCtx {
         Ok(())
     }
 }
+
+/// Data ports and connections that a session may have: one of each, and one that is being closed.
+const MAX_PORTS: usize = 3;

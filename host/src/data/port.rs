@@ -3,19 +3,19 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream as StdStream};
 use std::ops::RangeInclusive;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use log::{debug, warn};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 use wasmtime_wasi_io::async_trait;
 use wasmtime_wasi_io::poll::Pollable;
 
 use super::now::now;
-use super::socket::Socket;
-use crate::attempt;
+use super::socket::{Busy, Socket};
 use crate::bindings::ftpd::server::control::{IpAddress, SocketAddress};
 use crate::bindings::ftpd::server::data::Error;
 use crate::config::ActivePort;
@@ -29,6 +29,9 @@ pub struct DataPort {
     control: Arc<Control>,
     stall: Duration,
     state: State,
+    /// Since the transfer has begun.
+    opening: Option<Busy>,
+    share: Arc<()>,
 }
 
 enum State {
@@ -50,23 +53,23 @@ enum State {
 
 impl DataPort {
     /// Listen on a free port of the passive range, on the address that the client reached us by.
-    pub(super) fn passive(shared: &Shared, control: &Arc<Control>) -> Result<Self, Error> {
+    pub(super) fn passive(shared: &Shared, control: &Arc<Control>, share: Arc<()>) -> Result<Self, Error> {
         let config = &shared.config;
         let local = control.local;
         let listener = listen_within(&config.passive_ports, local).ok_or(Error::NoPort)?;
         let port = listener.local_addr().map_err(|_| Error::NoPort)?.port();
         let ip = config.public_address.filter(|public| public.is_ipv4() == local.is_ipv4()).unwrap_or(local.ip());
-        let passive = Passive::new(listener, config.limits.data_connection);
-        Ok(Self {
-            address: SocketAddr::new(ip, port),
-            control: control.clone(),
-            stall: config.limits.stall,
-            state: State::Passive(passive),
-        })
+        let passive = Passive::new(listener, control.remote.ip(), config.limits.data_connection);
+        Ok(Self::new(SocketAddr::new(ip, port), control, share, config.limits.stall, State::Passive(passive)))
     }
 
     /// Checked here, whatever the guest has checked; no packet is sent.
-    pub(super) fn active(shared: &Shared, control: &Arc<Control>, to: &SocketAddress) -> Result<Self, Error> {
+    pub(super) fn active(
+        shared: &Shared,
+        control: &Arc<Control>,
+        share: Arc<()>,
+        to: &SocketAddress,
+    ) -> Result<Self, Error> {
         let ip = match to.ip {
             IpAddress::Ipv4((a, b, c, d)) => IpAddr::V4(Ipv4Addr::new(a, b, c, d)),
             IpAddress::Ipv6((a, b, c, d, e, f, g, h)) => IpAddr::V6(Ipv6Addr::new(a, b, c, d, e, f, g, h)),
@@ -80,7 +83,11 @@ impl DataPort {
         address.set_port(to.port);
         let config = &shared.config;
         let state = State::Active { active_port: config.active_port, timeout: config.limits.data_connection };
-        Ok(Self { address, control: control.clone(), stall: config.limits.stall, state })
+        Ok(Self::new(address, control, share, config.limits.stall, state))
+    }
+
+    fn new(address: SocketAddr, control: &Arc<Control>, share: Arc<()>, stall: Duration, state: State) -> Self {
+        Self { address, control: control.clone(), stall, state, opening: None, share }
     }
 
     pub(super) fn address(&self) -> SocketAddr {
@@ -88,6 +95,7 @@ impl DataPort {
     }
 
     pub(super) fn open(&mut self) {
+        self.opening.get_or_insert_with(|| Busy::new(&self.control));
         if let State::Active { active_port, timeout } = self.state {
             self.state = match connect(self.control.local, active_port, self.address) {
                 Ok(socket) => State::Connecting { socket, due: Instant::now() + timeout },
@@ -97,9 +105,12 @@ impl DataPort {
     }
 
     pub(super) fn finish(&mut self) -> Result<Socket, Error> {
+        if self.opening.is_none() {
+            return Err(Error::Pending);
+        }
         now(self.settle());
         match std::mem::replace(&mut self.state, State::Failed(Error::Pending)) {
-            State::Open(stream) => Ok(Socket::new(stream, self.control.clone(), self.stall)),
+            State::Open(stream) => Ok(Socket::new(stream, Busy::new(&self.control), self.stall, self.share.clone())),
             State::Failed(error) => Err(error),
             waiting => {
                 self.state = waiting;
@@ -111,7 +122,7 @@ impl DataPort {
     /// Wait until the client has come, or an error is known. Cancel safe.
     async fn settle(&mut self) {
         self.state = match &mut self.state {
-            State::Passive(passive) => match passive.accept(self.control.remote.ip()).await {
+            State::Passive(passive) => match passive.arrived().await {
                 Ok(stream) => State::Open(stream),
                 Err(error) => State::Failed(error),
             },
@@ -139,42 +150,59 @@ impl Pollable for DataPort {
     }
 }
 
-/// A listener for one client, given back when nobody came in time.
+/// A listener for one client. A task of its own accepts from the start, so that strangers never fill the
+/// queue in front of the client, and gives the port back when nobody came in time.
 struct Passive {
-    listener: Arc<Mutex<Option<Arc<TcpListener>>>>,
-    due: Instant,
-    expiry: JoinHandle<()>,
+    listener: Arc<TcpListener>,
+    arriving: oneshot::Receiver<Result<TcpStream, Error>>,
+    accepting: JoinHandle<()>,
 }
 
 impl Passive {
-    fn new(listener: TcpListener, time: Duration) -> Self {
+    fn new(listener: TcpListener, client: IpAddr, time: Duration) -> Self {
         let due = Instant::now() + time;
-        let listener = Arc::new(Mutex::new(Some(Arc::new(listener))));
-        let expiring = listener.clone();
-        let expiry = tokio::spawn(async move {
-            sleep_until(due).await;
-            expiring.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let (listener, (arrive, arriving)) = (Arc::new(listener), oneshot::channel());
+        let accepted_by = listener.clone();
+        let accepting = tokio::spawn(async move {
+            let accepted = timeout_at(due, accept(&accepted_by, client)).await;
+            stop_listening(&accepted_by);
+            // Nobody waits any more if the port was dropped.
+            let _ = arrive.send(accepted.map_err(|_| Error::Timeout));
         });
-        Self { listener, due, expiry }
+        Self { listener, arriving, accepting }
     }
 
-    /// The client's connection. Strangers are turned away, and do not use the port up. Cancel safe.
-    async fn accept(&self, client: IpAddr) -> Result<TcpStream, Error> {
-        loop {
-            let listener = self.listener.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            let listener = listener.ok_or(Error::Timeout)?;
-            match timeout_at(self.due, attempt::accept(&listener)).await.map_err(|_| Error::Timeout)? {
-                Ok((stream, peer)) if peer.ip().to_canonical() == client => return Ok(stream),
-                Ok((_, peer)) => warn!("{peer}: a stranger on the passive port of {client}"),
-                Err(error) => debug!("{client}: passive port: {error}"),
-            }
-        }
+    /// The client's connection. Cancel safe.
+    async fn arrived(&mut self) -> Result<TcpStream, Error> {
+        (&mut self.arriving).await.unwrap_or(Err(Error::NoPort))
     }
 }
 
 impl Drop for Passive {
     fn drop(&mut self) {
-        self.expiry.abort();
+        // The task, which holds the listener too, may end a little later.
+        stop_listening(&self.listener);
+        self.accepting.abort();
+    }
+}
+
+/// Give the port back, whoever still holds the socket.
+fn stop_listening(listener: &TcpListener) {
+    let _ = rustix::net::shutdown(listener, rustix::net::Shutdown::Both);
+}
+
+/// The client's connection. Strangers are turned away, and do not use the port up.
+async fn accept(listener: &TcpListener, client: IpAddr) -> TcpStream {
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) if peer.ip().to_canonical() == client => return stream,
+            Ok((_, peer)) => warn!("{peer}: a stranger on the passive port of {client}"),
+            Err(error) => {
+                // Such as no file descriptor, which does not even wait for a client.
+                warn!("passive port of {client}: {error}");
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
     }
 }
 
@@ -216,6 +244,10 @@ fn connect(local: SocketAddr, active_port: ActivePort, to: SocketAddr) -> Result
     match socket.connect(&to.into()) {
         Ok(()) => {}
         Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => {}
+        // That port and the client's are still in TIME_WAIT.
+        Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable && active_port == ActivePort::BesideControl => {
+            return connect(local, ActivePort::Any, to);
+        }
         Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => return Err(Error::NoPort),
         Err(_) => return Err(Error::Unreachable),
     }
@@ -234,8 +266,11 @@ const FIRST_USER_PORT: u16 = 1024;
 /// Ports of the passive range that are tried: almost all of them are free in a sane set-up.
 const MAX_TRIES: u32 = 256;
 
-/// Connections that may wait on a passive port: the client's, behind those of strangers.
+/// Connections that may wait on a passive port until its task looks.
 const PASSIVE_BACKLOG: i32 = 64;
+
+/// Between attempts to accept when file descriptors have run out.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 #[cfg(test)]
 mod tests {

@@ -16,15 +16,37 @@ use crate::attempt;
 use crate::bindings::ftpd::server::data::Error;
 use crate::control::Control;
 
+/// Keeps a session from being idle.
+pub(super) struct Busy(Arc<Control>);
+
+impl Busy {
+    pub(super) fn new(control: &Arc<Control>) -> Self {
+        control.activity.begin();
+        Self(control.clone())
+    }
+
+    /// An octet moved.
+    fn touch(&self) {
+        self.0.activity.touch();
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.activity.finish();
+    }
+}
+
 /// The socket of a data connection.
 pub(crate) struct Socket {
     pub(super) stream: TcpStream,
-    control: Arc<Control>,
+    busy: Busy,
     /// How long it may stand still.
     stall: Duration,
     progress: Mutex<Progress>,
     /// Closed in good order.
     finished: AtomicBool,
+    _share: Arc<()>,
 }
 
 struct Progress {
@@ -36,9 +58,10 @@ struct Progress {
 }
 
 impl Socket {
-    pub(super) fn new(stream: TcpStream, control: Arc<Control>, stall: Duration) -> Self {
+    pub(super) fn new(stream: TcpStream, busy: Busy, stall: Duration, share: Arc<()>) -> Self {
         let progress = Progress { moved: Instant::now(), backlog: Vec::new(), failed: None };
-        Self { stream, control, stall, progress: Mutex::new(progress), finished: AtomicBool::new(false) }
+        let finished = AtomicBool::new(false);
+        Self { stream, busy, stall, progress: Mutex::new(progress), finished, _share: share }
     }
 
     fn progress(&self) -> MutexGuard<'_, Progress> {
@@ -48,7 +71,7 @@ impl Socket {
     /// Octets moved: neither the connection nor its session stands still.
     pub(super) fn touch(&self) {
         self.progress().moved = Instant::now();
-        self.control.activity.touch();
+        self.busy.touch();
     }
 
     fn fail(&self, error: Error) -> Error {
@@ -71,21 +94,13 @@ impl Socket {
         if let Some(error) = progress.failed {
             return Err(error);
         }
-        while !progress.backlog.is_empty() {
-            match attempt::send(&self.stream, &progress.backlog) {
-                Ok(sent) => {
-                    progress.backlog.drain(..sent);
-                    progress.moved = Instant::now();
-                    self.control.activity.touch();
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
-                Err(_) => {
-                    progress.failed = Some(Error::Broken);
-                    return Err(Error::Broken);
-                }
-            }
+        let before = progress.backlog.len();
+        let relieved = attempt::relieve(&self.stream, &mut progress.backlog);
+        if progress.backlog.len() < before {
+            progress.moved = Instant::now();
+            self.busy.touch();
         }
-        Ok(true)
+        relieved.map_err(|_| *progress.failed.get_or_insert(Error::Broken))
     }
 
     /// Close in good order: all was sent, and the client has not gone.

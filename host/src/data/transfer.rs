@@ -7,9 +7,12 @@
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::io::Interest;
+use tokio::sync::Mutex;
 use tokio::task::{JoinHandle, coop, spawn_blocking};
+use tokio::time::timeout;
 use wasmtime_wasi_io::async_trait;
 use wasmtime_wasi_io::poll::Pollable;
 
@@ -24,32 +27,48 @@ use crate::storage::{self, File};
 pub struct Transfer {
     socket: Arc<Socket>,
     file: File,
+    /// See [`SessionCtx::disk`](crate::session::SessionCtx::disk).
+    disk: Arc<Mutex<()>>,
     moved: u64,
     way: Way,
     result: Option<Result<u64, TransferError>>,
 }
 
 enum Way {
-    /// From the file at this offset to the socket; the work that may wait for the disk.
-    Send { offset: u64, cold: Option<JoinHandle<io::Result<usize>>> },
-    /// From the socket to the file; the buffer is away while it is being written.
-    Receive { buffer: Vec<u8>, writing: Option<JoinHandle<Written>> },
+    Send(Sending),
+    Receive(Receiving),
+}
+
+/// From the file at `offset` to the socket.
+struct Sending {
+    offset: u64,
+    /// The size of the file when it was first looked at.
+    size: Option<u64>,
+    /// A piece that waits for the disk.
+    cold: Option<JoinHandle<io::Result<usize>>>,
+}
+
+/// From the socket to the file.
+struct Receiving {
+    /// Away while it is being written.
+    buffer: Vec<u8>,
+    writing: Option<JoinHandle<Written>>,
 }
 
 /// The buffer, emptied, and whether what was in it is in the file.
 type Written = (Vec<u8>, Result<(), storage::Error>);
 
 impl Transfer {
-    pub(super) fn send(socket: Arc<Socket>, file: File, offset: u64) -> Self {
-        Self::new(socket, file, Way::Send { offset, cold: None })
+    pub(super) fn send(socket: Arc<Socket>, file: File, offset: u64, disk: Arc<Mutex<()>>) -> Self {
+        Self::new(socket, file, disk, Way::Send(Sending { offset, size: None, cold: None }))
     }
 
-    pub(super) fn receive(socket: Arc<Socket>, file: File) -> Self {
-        Self::new(socket, file, Way::Receive { buffer: Vec::new(), writing: None })
+    pub(super) fn receive(socket: Arc<Socket>, file: File, disk: Arc<Mutex<()>>) -> Self {
+        Self::new(socket, file, disk, Way::Receive(Receiving { buffer: Vec::new(), writing: None }))
     }
 
-    fn new(socket: Arc<Socket>, file: File, way: Way) -> Self {
-        Self { socket, file, moved: 0, way, result: None }
+    fn new(socket: Arc<Socket>, file: File, disk: Arc<Mutex<()>>, way: Way) -> Self {
+        Self { socket, file, disk, moved: 0, way, result: None }
     }
 
     pub(super) fn count(&self) -> u64 {
@@ -57,119 +76,152 @@ impl Transfer {
     }
 
     pub(super) fn finish(&mut self) -> Result<u64, TransferError> {
-        if self.result.is_none() {
-            now(self.settle());
-        }
+        // A small file is done in one step.
+        now(self.step());
         self.result.unwrap_or(Err(TransferError::Connection(Error::Pending)))
     }
 
-    /// Move octets until all are moved. Cancel safe.
-    async fn settle(&mut self) {
-        while self.result.is_none() {
-            let step = match self.way {
-                Way::Send { .. } => self.send_some().await,
-                Way::Receive { .. } => self.receive_some().await,
-            };
-            match step {
-                Ok(true) => {}
-                Ok(false) => self.result = Some(Ok(self.moved)),
-                Err(error) => self.result = Some(Err(error)),
+    /// Move a piece, unless all are moved. Cancel safe.
+    async fn step(&mut self) {
+        if self.result.is_some() {
+            return;
+        }
+        let moved = match &mut self.way {
+            Way::Send(send) => send.piece(&self.socket, &self.file, &self.disk).await,
+            Way::Receive(receive) => receive.piece(&self.socket, &self.file, &self.disk).await,
+        };
+        match moved {
+            Ok((octets, more)) => {
+                self.moved += octets;
+                if octets > 0 {
+                    self.socket.touch();
+                }
+                if !more {
+                    self.result = Some(Ok(self.moved));
+                }
             }
-            // Other sessions have their turn, and so has this one's control connection.
-            coop::consume_budget().await;
+            Err(error) => self.result = Some(Err(error)),
         }
     }
+}
 
-    /// Send a piece; false at the end of the file.
-    async fn send_some(&mut self) -> Result<bool, TransferError> {
-        let Way::Send { offset, cold } = &mut self.way else { return Ok(false) };
-        let sent = match cold {
+impl Sending {
+    /// Send a piece: its octets, and whether there may be more.
+    async fn piece(
+        &mut self,
+        socket: &Arc<Socket>,
+        file: &File,
+        disk: &Arc<Mutex<()>>,
+    ) -> Result<(u64, bool), TransferError> {
+        let sent = match &mut self.cold {
             Some(work) => {
                 let sent = work.await.unwrap_or_else(|error| Err(io::Error::other(error)));
-                *cold = None;
+                self.cold = None;
                 sent
             }
             None => {
-                let size = self.file.size().map_err(wit_error)?;
-                let length = size.saturating_sub(*offset).min(PIECE);
+                let size = file.size().map_err(wit_error)?;
+                if size < *self.size.get_or_insert(size) {
+                    // What was promised is no longer there.
+                    return Err(TransferError::Storage(storage::Error::Io.into()));
+                }
+                let length = size.saturating_sub(self.offset).min(PIECE);
                 if length == 0 {
-                    return Ok(false);
+                    return Ok((0, false));
                 }
-                if !cache::holds(self.file.as_fd(), *offset, length) {
-                    let (socket, file, offset) = (self.socket.clone(), self.file.clone(), *offset);
-                    *cold = Some(spawn_blocking(move || sendfile(&socket, &file, offset, length)));
-                    return Ok(true);
+                if !cache::holds(file.as_fd(), self.offset, length) {
+                    let alone = disk.clone().lock_owned().await;
+                    let (socket, file, offset) = (socket.clone(), file.clone(), self.offset);
+                    self.cold = Some(spawn_blocking(move || {
+                        let _alone = alone;
+                        sendfile(&socket, &file, offset, length)
+                    }));
+                    return Ok((0, true));
                 }
-                sendfile(&self.socket, &self.file, *offset, length)
+                sendfile(socket, file, self.offset, length)
             }
         };
         match sent {
-            // The file has become shorter.
-            Ok(0) => Ok(false),
             Ok(sent) => {
-                *offset += sent as u64;
-                self.moved += sent as u64;
-                self.socket.touch();
-                Ok(true)
+                self.offset += sent as u64;
+                // None: the file has become shorter, which the next piece finds.
+                Ok((sent as u64, sent == 0 || self.size != Some(self.offset)))
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.socket.wait(Interest::WRITABLE).await.map_err(TransferError::Connection)?;
-                Ok(true)
+                socket.wait(Interest::WRITABLE).await.map_err(TransferError::Connection)?;
+                Ok((0, true))
             }
             Err(error) => Err(blame(&error)),
         }
     }
+}
 
-    /// Receive a piece; false when the client has sent everything.
-    async fn receive_some(&mut self) -> Result<bool, TransferError> {
-        let Way::Receive { buffer, writing } = &mut self.way else { return Ok(false) };
-        if let Some(work) = writing {
+impl Receiving {
+    /// Receive a piece: its octets, and whether there may be more.
+    async fn piece(
+        &mut self,
+        socket: &Arc<Socket>,
+        file: &File,
+        disk: &Arc<Mutex<()>>,
+    ) -> Result<(u64, bool), TransferError> {
+        if let Some(work) = &mut self.writing {
             let (empty, result) = work.await.unwrap_or_else(|_| (Vec::new(), Err(storage::Error::Io)));
-            (*buffer, *writing) = (empty, None);
+            (self.buffer, self.writing) = (empty, None);
             result.map_err(wit_error)?;
         }
-        if buffer.capacity() == 0 {
-            buffer.reserve_exact(BUFFER);
+        if self.buffer.capacity() == 0 {
+            self.buffer.reserve_exact(BUFFER);
         }
         let end = loop {
-            match attempt::receive(&self.socket.stream, buffer) {
+            match attempt::receive(&socket.stream, &mut self.buffer) {
                 Ok(0) => break true,
-                Ok(_) if buffer.len() == buffer.capacity() => break false,
+                Ok(_) if self.buffer.len() == self.buffer.capacity() => break false,
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break false,
-                Err(_) if buffer.is_empty() => return Err(TransferError::Connection(Error::Broken)),
+                Err(_) if self.buffer.is_empty() => return Err(TransferError::Connection(Error::Broken)),
                 // What came before is written first; the error is found again by the next read.
                 Err(_) => break false,
             }
         };
-        if buffer.is_empty() {
-            if !end {
-                self.socket.wait(Interest::READABLE).await.map_err(TransferError::Connection)?;
-            }
-            return Ok(!end);
+        let octets = self.buffer.len() as u64;
+        if octets == 0 && end {
+            return Ok((0, false));
         }
-        self.moved += buffer.len() as u64;
-        self.socket.touch();
-        if buffer.len() <= SMALL {
-            self.file.write(buffer).map_err(wit_error)?;
-            buffer.clear();
+        if octets == 0 {
+            let arrival = socket.wait(Interest::READABLE);
+            match timeout(KEEP_BUFFER, arrival).await {
+                Ok(arrived) => arrived.map_err(TransferError::Connection)?,
+                Err(_) => self.buffer = Vec::new(),
+            }
+        } else if self.buffer.len() <= SMALL
+            && let Ok(_alone) = disk.try_lock()
+            && !file.will_cut()
+        {
+            file.write(&self.buffer).map_err(wit_error)?;
+            self.buffer.clear();
+            return Ok((octets, !end));
         } else {
-            let (full, file) = (std::mem::take(buffer), self.file.clone());
-            *writing = Some(spawn_blocking(move || {
+            let alone = disk.clone().lock_owned().await;
+            let (mut full, file) = (std::mem::take(&mut self.buffer), file.clone());
+            self.writing = Some(spawn_blocking(move || {
+                let _alone = alone;
                 let result = file.write(&full);
-                let mut empty = full;
-                empty.clear();
-                (empty, result)
+                full.clear();
+                (full, result)
             }));
         }
-        Ok(true)
+        Ok((octets, true))
     }
 }
 
 #[async_trait]
 impl Pollable for Transfer {
     async fn ready(&mut self) {
-        self.settle().await;
+        while self.result.is_none() {
+            self.step().await;
+            // Other sessions have their turn, and so has this one's control connection.
+            coop::consume_budget().await;
+        }
     }
 }
 
@@ -206,3 +258,6 @@ const BUFFER: usize = 512 * 1024;
 
 /// Octets that are written without a thread of their own: they fit in the page cache.
 const SMALL: usize = 64 * 1024;
+
+/// How long a client may pause before the buffer for it is given back.
+const KEEP_BUFFER: Duration = Duration::from_secs(1);

@@ -45,7 +45,7 @@ impl File {
         let mode = match access {
             Access::Read => Mode::Read,
             Access::Write(offset) if offset > attributes.size => return Err(Error::BadOffset),
-            Access::Write(at) => Mode::Write(Mutex::new(Position { at, cut: true })),
+            Access::Write(at) => Mode::Write(Mutex::new(Position { at, cut: attributes.size > at })),
             Access::Create => Mode::Write(Mutex::new(Position { at: 0, cut: false })),
             Access::Append => Mode::Append,
         };
@@ -114,6 +114,14 @@ impl File {
         match unsafe { libc::close(again) } {
             0 => Ok(()),
             _ => Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO).into()),
+        }
+    }
+
+    /// Whether the next write has to cut the file, which may take a while.
+    pub fn will_cut(&self) -> bool {
+        match &self.0.mode {
+            Mode::Write(position) => position.lock().unwrap_or_else(PoisonError::into_inner).cut,
+            Mode::Read | Mode::Append => false,
         }
     }
 

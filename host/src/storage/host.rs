@@ -7,43 +7,70 @@ use wasmtime::component::Resource;
 
 use super::{Directory, Entry, File, Volume};
 use crate::bindings::ftpd::server::storage as wit;
-use crate::session::SessionCtx;
+use crate::session::{SessionCtx, share};
 
-/// A directory being read, by one thread at a time.
-pub struct DirectoryResource(Arc<Mutex<Directory>>);
+/// An open file, and its share of the files that a session may have.
+pub struct FileResource {
+    pub(crate) file: File,
+    _share: Arc<()>,
+}
+
+/// A directory being read, by one thread at a time, and its share.
+pub struct DirectoryResource {
+    directory: Arc<Mutex<Directory>>,
+    _share: Arc<()>,
+}
 
 type Answer<T> = wasmtime::Result<Result<T, wit::Error>>;
 
-/// Do `work` on a thread that may wait.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, super::Error> + Send + 'static) -> Answer<T> {
-    Ok(spawn_blocking(work).await?.map_err(Into::into))
+impl SessionCtx {
+    /// Do `work` on a thread that may wait.
+    async fn blocking<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce() -> Result<T, super::Error> + Send + 'static,
+    ) -> Answer<T> {
+        let answer = spawn_blocking(work).await?;
+        self.waited();
+        Ok(answer.map_err(Into::into))
+    }
+
+    /// The same, after what a transfer that was stopped still has to write.
+    async fn blocking_after_writes<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce() -> Result<T, super::Error> + Send + 'static,
+    ) -> Answer<T> {
+        drop(self.disk.clone().lock_owned().await);
+        self.blocking(work).await
+    }
+
+    fn file(&self, file: &Resource<FileResource>) -> wasmtime::Result<File> {
+        Ok(self.table.get(file)?.file.clone())
+    }
 }
 
 impl wit::Host for SessionCtx {}
 
 impl wit::HostFile for SessionCtx {
-    async fn size(&mut self, file: Resource<File>) -> Answer<u64> {
-        Ok(self.table.get(&file)?.size().map_err(Into::into))
+    async fn size(&mut self, file: Resource<FileResource>) -> Answer<u64> {
+        Ok(self.file(&file)?.size().map_err(Into::into))
     }
 
-    async fn read(&mut self, file: Resource<File>, offset: u64, length: u32) -> Answer<Vec<u8>> {
-        let file = self.table.get(&file)?.clone();
-        self.control.activity.touch();
-        blocking(move || file.read(offset, length)).await
+    async fn read(&mut self, file: Resource<FileResource>, offset: u64, length: u32) -> Answer<Vec<u8>> {
+        let file = self.file(&file)?;
+        self.blocking(move || file.read(offset, length)).await
     }
 
-    async fn write(&mut self, file: Resource<File>, octets: Vec<u8>) -> Answer<()> {
-        let file = self.table.get(&file)?.clone();
-        self.control.activity.touch();
-        blocking(move || file.write(&octets)).await
+    async fn write(&mut self, file: Resource<FileResource>, octets: Vec<u8>) -> Answer<()> {
+        let file = self.file(&file)?;
+        self.blocking(move || file.write(&octets)).await
     }
 
-    async fn finish(&mut self, file: Resource<File>) -> Answer<()> {
-        let file = self.table.get(&file)?.clone();
-        blocking(move || file.finish()).await
+    async fn finish(&mut self, file: Resource<FileResource>) -> Answer<()> {
+        let file = self.file(&file)?;
+        self.blocking(move || file.finish()).await
     }
 
-    fn drop(&mut self, file: Resource<File>) -> wasmtime::Result<()> {
+    fn drop(&mut self, file: Resource<FileResource>) -> wasmtime::Result<()> {
         self.table.delete(file)?;
         Ok(())
     }
@@ -51,9 +78,8 @@ impl wit::HostFile for SessionCtx {
 
 impl wit::HostDirectory for SessionCtx {
     async fn next(&mut self, directory: Resource<DirectoryResource>) -> Answer<Vec<wit::Entry>> {
-        let directory = self.table.get(&directory)?.0.clone();
-        self.control.activity.touch();
-        blocking(move || {
+        let directory = self.table.get(&directory)?.directory.clone();
+        self.blocking(move || {
             let entries = directory.lock().unwrap_or_else(PoisonError::into_inner).next()?;
             Ok(entries.into_iter().map(wit::Entry::from).collect())
         })
@@ -79,67 +105,79 @@ impl wit::HostVolume for SessionCtx {
 
     async fn stat(&mut self, volume: Resource<Volume>, path: Vec<u8>) -> Answer<wit::Attributes> {
         let volume = self.volume(&volume)?;
-        match volume.stat_cached(&path) {
+        // The size of what a stopped transfer still writes is not known before it has.
+        let cached = if self.disk.try_lock().is_ok() { volume.stat_cached(&path) } else { Ok(None) };
+        match cached {
             Ok(Some(attributes)) => Ok(Ok(attributes.into())),
-            Ok(None) => blocking(move || volume.stat(&path).map(Into::into)).await,
+            Ok(None) => self.blocking_after_writes(move || volume.stat(&path).map(Into::into)).await,
             Err(error) => Ok(Err(error.into())),
         }
     }
 
     async fn list(&mut self, volume: Resource<Volume>, path: Vec<u8>) -> Answer<Resource<DirectoryResource>> {
         let volume = self.volume(&volume)?;
-        match blocking(move || volume.list(&path)).await? {
-            Ok(directory) => Ok(Ok(self.table.push(DirectoryResource(Arc::new(Mutex::new(directory))))?)),
+        let Some(share) = share(&self.files, MAX_FILES) else { return Ok(Err(wit::Error::Busy)) };
+        match self.blocking(move || volume.list(&path)).await? {
+            Ok(directory) => {
+                let directory = Arc::new(Mutex::new(directory));
+                Ok(Ok(self.table.push(DirectoryResource { directory, _share: share })?))
+            }
             Err(error) => Ok(Err(error)),
         }
     }
 
-    async fn open(&mut self, volume: Resource<Volume>, path: Vec<u8>, access: wit::Access) -> Answer<Resource<File>> {
+    async fn open(
+        &mut self,
+        volume: Resource<Volume>,
+        path: Vec<u8>,
+        access: wit::Access,
+    ) -> Answer<Resource<FileResource>> {
         let volume = self.volume(&volume)?;
+        let Some(share) = share(&self.files, MAX_FILES) else { return Ok(Err(wit::Error::Busy)) };
         let cached = match access {
             wit::Access::Read => volume.open_cached(&path),
             wit::Access::Write(_) | wit::Access::Append | wit::Access::Create => Ok(None),
         };
         let file = match cached {
             Ok(Some(file)) => Ok(file),
-            Ok(None) => blocking(move || volume.open(&path, access.into())).await?,
+            Ok(None) => self.blocking_after_writes(move || volume.open(&path, access.into())).await?,
             Err(error) => Err(error.into()),
         };
         match file {
-            Ok(file) => Ok(Ok(self.table.push(file)?)),
+            Ok(file) => Ok(Ok(self.table.push(FileResource { file, _share: share })?)),
             Err(error) => Ok(Err(error)),
         }
     }
 
     async fn remove_file(&mut self, volume: Resource<Volume>, path: Vec<u8>) -> Answer<()> {
         let volume = self.volume(&volume)?;
-        blocking(move || volume.remove_file(&path)).await
+        self.blocking(move || volume.remove_file(&path)).await
     }
 
     async fn make_directory(&mut self, volume: Resource<Volume>, path: Vec<u8>) -> Answer<()> {
         let volume = self.volume(&volume)?;
-        blocking(move || volume.make_directory(&path)).await
+        self.blocking(move || volume.make_directory(&path)).await
     }
 
     async fn remove_directory(&mut self, volume: Resource<Volume>, path: Vec<u8>) -> Answer<()> {
         let volume = self.volume(&volume)?;
-        blocking(move || volume.remove_directory(&path)).await
+        self.blocking(move || volume.remove_directory(&path)).await
     }
 
     async fn rename(&mut self, volume: Resource<Volume>, from: Vec<u8>, to: Vec<u8>) -> Answer<()> {
         let volume = self.volume(&volume)?;
-        blocking(move || volume.rename(&from, &to)).await
+        self.blocking(move || volume.rename(&from, &to)).await
     }
 
     async fn set_modified(&mut self, volume: Resource<Volume>, path: Vec<u8>, to: wit::Time) -> Answer<()> {
         let volume = self.volume(&volume)?;
         let to = super::Time { seconds: to.seconds, nanoseconds: to.nanoseconds };
-        blocking(move || volume.set_modified(&path, to)).await
+        self.blocking(move || volume.set_modified(&path, to)).await
     }
 
     async fn space(&mut self, volume: Resource<Volume>) -> Answer<u64> {
         let volume = self.volume(&volume)?;
-        blocking(move || volume.space()).await
+        self.blocking(move || volume.space()).await
     }
 
     fn drop(&mut self, volume: Resource<Volume>) -> wasmtime::Result<()> {
@@ -222,3 +260,7 @@ impl From<super::Permissions> for wit::Permissions {
         .fold(Self::empty(), |all, (_, theirs)| all | theirs)
     }
 }
+
+/// Files and directories that a session may have open: one for what it does, and those of transfers that
+/// were stopped and are still at the disk.
+const MAX_FILES: usize = 4;

@@ -23,7 +23,7 @@ use rustix::io::Errno;
 pub use directory::Directory;
 pub use error::Error;
 pub use file::{File, READ_MAX};
-pub use host::DirectoryResource;
+pub use host::{DirectoryResource, FileResource};
 pub use volume::Volume;
 
 /// What may be done in a volume.

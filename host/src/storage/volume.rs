@@ -228,7 +228,7 @@ const OPEN: OFlags = OFlags::NONBLOCK.union(OFlags::NOCTTY).union(OFlags::CLOEXE
 const RESOLVE_ATTEMPTS: u32 = 32;
 
 const NO_OPENAT2: &str = "the system call openat2 is missing, without which files outside could not be kept out of \
-                          reach: Linux 5.6 or newer is needed, and a container's seccomp filter must allow the call";
+                          reach: Linux 5.8 or newer is needed, and a container's seccomp filter must allow the call";
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! The host's interfaces as an [`Env`].
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::net::SocketAddr;
 use std::rc::Rc;
 
@@ -10,7 +10,7 @@ use wasi_ftpd::proto::entry::{Attributes, Entry, Permissions, Time};
 use wasi_ftpd::proto::path::VPath;
 use wasi_ftpd::proto::secret::Secret;
 use wasi_ftpd::wasi::stream::{Broken, Reader, Writer};
-use wasi_ftpd::wasi::wait::{Signal, any, until};
+use wasi_ftpd::wasi::wait::{Signal, any, until, yield_now};
 
 use crate::bindings::ftpd::server::control::{Connection, get_connection};
 use crate::bindings::ftpd::server::storage::{self, Directory, File, Volume};
@@ -23,6 +23,8 @@ pub(crate) struct Host {
     input: Reader,
     output: Writer,
     ending: Rc<Signal>,
+    /// The session knows that it must end.
+    told: Cell<bool>,
     local: SocketAddr,
     remote: SocketAddr,
     connection: Connection,
@@ -35,6 +37,7 @@ impl Host {
             input: Reader::new(connection.input()),
             output: Writer::new(connection.output()),
             ending: Signal::new(connection.subscribe_ending()),
+            told: Cell::new(false),
             local: convert::address(connection.local_address()),
             remote: convert::address(connection.remote_address()),
             connection,
@@ -59,6 +62,13 @@ pub(crate) struct Data {
     input: OnceCell<Reader>,
     output: OnceCell<Writer>,
     connection: data::DataConnection,
+}
+
+impl Data {
+    /// Why a stream over it is broken.
+    fn error(&self) -> DataError {
+        self.connection.finish().map_or_else(convert::data_error, |()| DataError::Broken)
+    }
 }
 
 /// A transfer, and what says that it has ended.
@@ -91,13 +101,18 @@ impl Env for Host {
 
     async fn receive(&self, into: &mut Vec<u8>) -> Received {
         loop {
-            any([self.input.signal(), &self.ending]).await;
-            if self.ending.take()
-                && let Some(ending) = self.connection.ending()
-            {
-                return Received::Ending(convert::ending(ending));
+            if self.told.get() {
+                until(self.input.signal()).await;
+            } else {
+                any([self.input.signal(), &self.ending]).await;
+                if self.ending.take()
+                    && let Some(ending) = self.connection.ending()
+                {
+                    self.told.set(true);
+                    return Received::Ending(convert::ending(ending));
+                }
+                self.input.signal().take();
             }
-            self.input.signal().take();
             if let Some(received) = self.try_receive(into) {
                 return received;
             }
@@ -118,6 +133,10 @@ impl Env for Host {
             octets.drain(..sent);
         }
         Ok(())
+    }
+
+    async fn yield_now(&self) {
+        yield_now().await;
     }
 
     fn now(&self) -> Time {
@@ -161,13 +180,13 @@ impl Env for Host {
 
     async fn read_data(&self, data: &Data, into: &mut Vec<u8>) -> Result<bool, DataError> {
         let input = data.input.get_or_init(|| Reader::new(data.connection.input()));
-        input.read(into, DATA_PIECE).await.map_err(|Broken| DataError::Broken)
+        input.read(into, DATA_PIECE).await.map_err(|Broken| data.error())
     }
 
     async fn write_data(&self, data: &Data, mut octets: &[u8]) -> Result<(), DataError> {
         let output = data.output.get_or_init(|| Writer::new(data.connection.output()));
         while !octets.is_empty() {
-            let written = output.write_some(octets).await.map_err(|Broken| DataError::Broken)?;
+            let written = output.write_some(octets).await.map_err(|Broken| data.error())?;
             octets = octets.get(written..).unwrap_or_default();
         }
         Ok(())
@@ -198,7 +217,7 @@ impl Env for Host {
 
     async fn finish_data(&self, data: Data) -> Result<(), DataError> {
         if let Some(output) = data.output.get() {
-            output.flush().await.map_err(|Broken| DataError::Broken)?;
+            output.flush().await.map_err(|Broken| data.error())?;
         }
         data.connection.finish().map_err(convert::data_error)
     }

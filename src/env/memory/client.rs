@@ -27,10 +27,12 @@ impl Client {
 
     /// Let the session run until it waits.
     pub fn run(&mut self) {
-        if let Some(session) = &mut self.session
-            && session.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready()
-        {
-            self.session = None;
+        while let Some(session) = &mut self.session {
+            if session.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
+                self.session = None;
+            } else if !std::mem::take(&mut self.memory.0.borrow_mut().yielded) {
+                return;
+            }
         }
     }
 

@@ -39,6 +39,8 @@ struct World {
     closed: bool,
     output: Vec<u8>,
     ending: Option<Ending>,
+    /// The session could go on.
+    yielded: bool,
     accounts: Vec<Account>,
     files: Files,
     now: Time,
@@ -66,6 +68,7 @@ impl Memory {
             closed: false,
             output: Vec::new(),
             ending: None,
+            yielded: false,
             accounts: Vec::new(),
             files: Files::default(),
             now: Time { seconds: 1_767_225_600, nanoseconds: 0 },
@@ -132,7 +135,7 @@ impl Env for Memory {
 
     async fn receive(&self, into: &mut Vec<u8>) -> Received {
         poll_fn(|_| {
-            let ending = self.0.borrow().ending.map(Received::Ending);
+            let ending = self.0.borrow_mut().ending.take().map(Received::Ending);
             ending.or_else(|| self.try_receive(into)).map_or(Poll::Pending, Poll::Ready)
         })
         .await
@@ -154,6 +157,18 @@ impl Env for Memory {
         }
         world.output.append(octets);
         Ok(())
+    }
+
+    async fn yield_now(&self) {
+        let mut yielded = false;
+        poll_fn(|_| {
+            if std::mem::replace(&mut yielded, true) {
+                return Poll::Ready(());
+            }
+            self.0.borrow_mut().yielded = true;
+            Poll::Pending
+        })
+        .await;
     }
 
     fn now(&self) -> Time {
