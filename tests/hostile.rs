@@ -19,8 +19,8 @@ use std::os::unix::fs::symlink;
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
-use client::{Client, data, read_all, send_all};
-use host::{Host, until};
+use client::{Client, data, read_all, send_all, until};
+use host::Host;
 use socket2::{Domain, Socket, Type};
 use wasi_ftpd_host::config::ActivePort;
 

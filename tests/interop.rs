@@ -8,6 +8,8 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "support/client.rs"]
+mod control;
 #[path = "support/process.rs"]
 mod process;
 #[path = "support/tree.rs"]
@@ -15,7 +17,9 @@ mod tree;
 
 use std::fs;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
+use control::{Client, until};
 use process::{Serve, client, command, run};
 use tempfile::{TempDir, tempdir};
 
@@ -96,7 +100,7 @@ fn lftp(serve: &Serve, index: usize, passive: bool, script: &str) {
 
 #[test]
 fn lftp_mirrors_up_and_down() {
-    for (index, passive) in [(0, true), (1, false)] {
+    for (index, passive) in [(0, true), (0, false), (1, true), (1, false)] {
         let (root, local, serve) = scratch();
         if client("lftp").is_none() {
             return;
@@ -191,6 +195,42 @@ fn without_options_it_says_where_it_is() {
         assert!(String::from_utf8(run(curl.args(["-sS", &line]))).unwrap().contains("file"));
     }
     serve.stop();
+}
+
+#[test]
+fn a_log_that_nobody_reads() {
+    let root = tempdir().unwrap();
+    let mut command = command();
+    command.arg("serve").arg(root.path()).args(["--listen", "127.0.0.1:0", "--log", "trace"]);
+    let serve = Serve::run(command.stderr(Stdio::piped()));
+    // Far more than a pipe holds.
+    for _ in 0..2000 {
+        assert_eq!(Client::silent(serve.address()).reply().0, 220);
+    }
+}
+
+#[test]
+fn file_descriptors_that_run_out() {
+    let root = tempdir().unwrap();
+    let limited = "ulimit -n 30; exec \"$0\" serve \"$1\" --listen 127.0.0.1:0 --max-connections 12 --log off";
+    let mut sh = Command::new("sh");
+    let serve = Serve::run(sh.args(["-c", limited]).arg(command().get_program()).arg(root.path()));
+    let mut clients: Vec<Client> = (0..12).map(|_| Client::connect(serve.address())).collect();
+    let mut refused = 0;
+    for client in &mut clients {
+        client.expect("USER ftp", 331);
+        client.expect("PASS x", 230);
+        refused += usize::from(client.say("EPSV").0 == 425);
+    }
+    assert!(refused > 0, "the limit was not reached");
+    // A transfer for which there is no descriptor keeps nobody else waiting.
+    clients[0].send("LIST\r\n");
+    for client in &mut clients[1..] {
+        client.expect("NOOP", 200);
+    }
+    clients.truncate(6);
+    let mut again = clients.pop().unwrap();
+    until(|| again.say("EPSV").0 == 229, "descriptors to be free again");
 }
 
 #[test]

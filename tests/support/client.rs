@@ -4,7 +4,7 @@
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A control connection.
 pub struct Client {
@@ -128,3 +128,12 @@ pub fn send_all(mut stream: TcpStream, octets: &[u8]) {
 
 /// Longer than anything takes on a slow machine.
 pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Wait for something that must come true soon.
+pub fn until(mut done: impl FnMut() -> bool, what: &str) {
+    let due = Instant::now() + Duration::from_secs(10);
+    while !done() {
+        assert!(Instant::now() < due, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}

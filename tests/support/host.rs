@@ -5,7 +5,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::LazyLock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -78,7 +78,7 @@ impl Host {
 
     /// Wait until so many sessions are open.
     pub fn until_sessions(&self, count: usize) {
-        until(|| self.sessions() == count, "sessions to end");
+        crate::client::until(|| self.sessions() == count, "sessions to end");
     }
 
     /// Stop, as on SIGTERM.
@@ -99,13 +99,4 @@ impl Drop for Host {
 /// A user with a password.
 pub fn user(name: &str, password: &str, permissions: Permissions) -> User {
     User { name: name.into(), password: Password::new(password.as_bytes()).unwrap(), permissions }
-}
-
-/// Wait for something that must come true soon.
-pub fn until(done: impl Fn() -> bool, what: &str) {
-    let due = Instant::now() + Duration::from_secs(10);
-    while !done() {
-        assert!(Instant::now() < due, "waited in vain for {what}");
-        std::thread::sleep(Duration::from_millis(2));
-    }
 }

@@ -1,6 +1,7 @@
 //! The program itself, started as a user would, and the clients of others.
 
 use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -22,7 +23,12 @@ impl Serve {
 
     /// Serve with these options.
     pub fn with(root: &Path, options: &[&str]) -> Self {
-        let mut child = command().arg("serve").arg(root).args(options).stdout(Stdio::piped()).spawn().unwrap();
+        Self::run(command().arg("serve").arg(root).args(options))
+    }
+
+    /// Run a command that ends up as a server.
+    pub fn run(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut output = BufReader::new(child.stdout.take().unwrap());
         let mut introduction = String::new();
         while !introduction.lines().any(|line| line.starts_with("Try")) {
@@ -32,6 +38,11 @@ impl Serve {
         let urls = introduction.lines().filter_map(|line| line.trim().strip_prefix("at "));
         let address = |url: &str| url.trim().trim_start_matches("ftp://").trim_end_matches('/').to_owned();
         Self { child, addresses: urls.map(address).collect(), introduction }
+    }
+
+    /// Where to connect over the first of its addresses.
+    pub fn address(&self) -> SocketAddr {
+        self.addresses[0].parse().unwrap()
     }
 
     /// The port of an address.
