@@ -10,6 +10,8 @@
 
 #[path = "support/client.rs"]
 mod client;
+#[path = "support/guest.rs"]
+mod guest;
 #[path = "support/host.rs"]
 mod host;
 
@@ -20,32 +22,13 @@ use std::time::{Duration, Instant};
 use std::{fs, thread};
 
 use client::{Client, data, read_all, send_all, until};
+use guest::guest;
 use host::Host;
 use socket2::{Domain, Socket, Type};
-use wasi_ftpd_host::config::ActivePort;
+use wasi_ftpd_host::accounts::Accounts;
+use wasi_ftpd_host::config::{ActivePort, Config};
 
 // Guests.
-
-/// A component whose `run` is `body`, with `get` at hand: control.get-connection.
-fn guest(body: &str) -> Vec<u8> {
-    let text = format!(
-        r#"(component
-            (import "ftpd:server/control@0.1.0" (instance $control
-                (export "connection" (type $connection (sub resource)))
-                (export "get-connection" (func (result (own $connection))))))
-            (alias export $control "get-connection" (func $get))
-            (core func $get (canon lower (func $get)))
-            (core module $guest
-                (import "host" "get" (func $get (result i32)))
-                (memory 1)
-                (func (export "run") (result i32) {body}))
-            (core instance $guest (instantiate $guest (with "host" (instance (export "get" (func $get))))))
-            (func $run (result (result)) (canon lift (core func $guest "run")))
-            (instance $run (export "run" (func $run)))
-            (export "wasi:cli/run@0.2.12" (instance $run)))"#
-    );
-    wat::parse_str(text).unwrap()
-}
 
 /// Such a guest loses its session, and says so to its client.
 #[track_caller]
@@ -84,8 +67,7 @@ fn a_guest_that_loops() {
 
 #[test]
 fn a_guest_that_recurses() {
-    let body = "(call 1)";
-    loses_its_session(body);
+    loses_its_session("(call $run)");
 }
 
 #[test]
@@ -96,6 +78,53 @@ fn a_guest_that_takes_memory_without_end() {
 #[test]
 fn a_guest_that_takes_handles_without_end() {
     loses_its_session("(loop (drop (call $get)) (br 0)) unreachable");
+}
+
+#[test]
+fn a_guest_that_guesses_passwords_without_end() {
+    let slow = |config: &mut Config| config.accounts = Accounts::new(Vec::new(), false);
+    let host = Host::start_component(Some(guest("(loop (call $login) (br 0)) unreachable")), slow);
+    assert_eq!(Client::silent(host.address()).reply().0, 421);
+    host.until_sessions(0);
+}
+
+#[test]
+fn a_guest_that_does_not_end_when_told() {
+    let idle = |config: &mut Config| config.limits.idle = Duration::from_millis(100);
+    for body in ["(call $end) (loop (br 0)) unreachable", "(loop (call $end) (br 0)) unreachable"] {
+        let host = Host::start_component(Some(guest(body)), idle);
+        assert_eq!(Client::silent(host.address()).reply().0, 421);
+        host.until_sessions(0);
+    }
+}
+
+#[test]
+fn a_guest_that_takes_ports_without_end() {
+    let take = |login: &str| {
+        let body = format!(
+            "{login} (loop (call $passive) (local.set $i (i32.add (local.get $i) (i32.const 1)))
+                (br_if 0 (i32.lt_u (local.get $i) (i32.const 30)))) (call $end) (i32.const 0)"
+        );
+        let ports = free_ports();
+        let range = ports.clone();
+        let host = Host::start_component(Some(guest(&body)), |config| config.passive_ports = range);
+        let _client = Client::silent(host.address());
+        host.until_sessions(1);
+        thread::sleep(Duration::from_millis(200));
+        ports.filter(|&port| stranger(SocketAddr::new(host.address().ip(), port)).is_ok()).count()
+    };
+    // Before a log-in none at all, and then as many as a session can use.
+    assert_eq!((take(""), take("(call $login)")), (0, 3));
+}
+
+/// Some ports that were free just now.
+fn free_ports() -> std::ops::RangeInclusive<u16> {
+    loop {
+        let first = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        if first < 65_000 && (first..first + 10).all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok()) {
+            return first..=first + 9;
+        }
+    }
 }
 
 // Data connections.
