@@ -71,6 +71,10 @@ impl Server for InMemory {
         None
     }
 
+    fn is_closed(&mut self) -> bool {
+        self.reply().is_none() && self.replies.is_empty() && self.client.is_closed()
+    }
+
     fn listen(&mut self) -> SocketAddr {
         self.client.listen(true);
         SocketAddr::new(CLIENT.parse::<SocketAddr>().unwrap().ip(), 40_000)

@@ -69,6 +69,10 @@ impl Server for OverTcp {
         self.client.try_reply_octets()
     }
 
+    fn is_closed(&mut self) -> bool {
+        self.reply().is_none()
+    }
+
     fn listen(&mut self) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -77,6 +81,7 @@ impl Server for OverTcp {
     }
 
     fn connect(&mut self, port: u16) {
+        self.listener = None;
         self.data = Some(data(SocketAddr::new(self.host.address().ip(), port)));
     }
 

@@ -154,17 +154,17 @@ pub fn parse(row: &'static Row, argument: &[u8]) -> Result<Command, BadCommand> 
         Verb::Epsv => Command::Epsv(parse_epsv(argument, row)?),
         Verb::Feat => Command::Feat,
         Verb::Help => Command::Help(optional()),
-        Verb::List => Command::List(name()),
+        Verb::List => Command::List(optional().unwrap_or_default()),
         Verb::Mdtm => Command::Mdtm(name()),
         Verb::Mfmt => {
             let (time, path) = parse_mfmt(argument).ok_or(syntax)?;
             Command::Mfmt(time, path.to_vec())
         }
         Verb::Mkd => Command::Mkd(name()),
-        Verb::Mlsd => Command::Mlsd(name()),
-        Verb::Mlst => Command::Mlst(name()),
+        Verb::Mlsd => Command::Mlsd(optional().unwrap_or_default()),
+        Verb::Mlst => Command::Mlst(optional().unwrap_or_default()),
         Verb::Mode => only(argument, b"S", row, Command::Mode)?,
-        Verb::Nlst => Command::Nlst(name()),
+        Verb::Nlst => Command::Nlst(optional().unwrap_or_default()),
         Verb::Noop => Command::Noop,
         Verb::Opts => Command::Opts(parse_opts(argument, row)?),
         Verb::Pass => Command::Pass(Secret::new(name())),

@@ -12,7 +12,7 @@
 //! data: "octets"              what comes over the data connection, to its end;  data~ text: in which it occurs
 //! send: "octets"              send, then end of file;  send+: without it
 //! reset                       break the data connection
-//! closed                      the server closes the control connection
+//! closed                      the server closes the control connection; else it must be ready for QUIT
 //! then file /p "content"      what is stored;  then dir /p;  then missing /p
 //! fault io                    reads and writes fail from now on (memory);  fault full
 //! ending idle                 the host ends the session (memory);  ending shutdown
@@ -31,8 +31,10 @@ pub trait Server {
 
     /// Send octets over the control connection.
     fn send(&mut self, octets: &[u8]);
-    /// A reply, all of its lines; `None` if the server has closed the connection.
+    /// A reply, all of its lines; `None` if there is none.
     fn reply(&mut self) -> Option<Vec<u8>>;
+    /// Whether the server has closed the control connection, and nothing came before that.
+    fn is_closed(&mut self) -> bool;
     /// Listen for an active data connection, and where.
     fn listen(&mut self) -> SocketAddr;
     /// Open a passive data connection.
@@ -86,6 +88,11 @@ pub fn run(server: &mut impl Server, text: &str) -> Result<(), String> {
     for (index, line) in text.lines().enumerate() {
         obey(server, line, &mut reply).map_err(|error| format!("{}: {line}: {error}", index + 1))?;
     }
+    if !text.lines().any(|line| line == "closed") {
+        // Nothing was said that the transcript does not have.
+        obey(server, "C: QUIT", &mut reply).and_then(|()| obey(server, "S: 221", &mut reply))?;
+        obey(server, "closed", &mut reply)?;
+    }
     Ok(())
 }
 
@@ -98,7 +105,8 @@ fn obey(server: &mut impl Server, line: &str, reply: &mut Vec<u8>) -> Result<(),
             match what {
                 "file" => server.put(&path, Some(&content)),
                 "dir" => server.put(&path, None),
-                _ => server.put_link(&path),
+                "link" => server.put_link(&path),
+                _ => return Err("no such thing".to_owned()),
             }
         }
         "then" => {
@@ -106,7 +114,8 @@ fn obey(server: &mut impl Server, line: &str, reply: &mut Vec<u8>) -> Result<(),
             let expected = match what {
                 "file" => Some(Some(content)),
                 "dir" => Some(None),
-                _ => None,
+                "missing" => None,
+                _ => return Err("no such thing".to_owned()),
             };
             same(&server.stored(&path), &expected)?;
         }
@@ -146,10 +155,8 @@ fn obey(server: &mut impl Server, line: &str, reply: &mut Vec<u8>) -> Result<(),
         "send:" => server.send_data(&quoted(rest)?, true),
         "send+" => server.send_data(&quoted(rest)?, false),
         "reset" => server.reset_data(),
-        "closed" => match server.reply() {
-            None => {}
-            Some(more) => return Err(format!("got {}", more.escape_ascii())),
-        },
+        "closed" if !server.is_closed() => return Err("it is not".to_owned()),
+        "closed" => {}
         "fault" | "ending" => server.special(line),
         _ => return Err("no such directive".to_owned()),
     }
@@ -159,7 +166,7 @@ fn obey(server: &mut impl Server, line: &str, reply: &mut Vec<u8>) -> Result<(),
 /// Take a reply, which must have this code and contain this text.
 fn expect(reply: &mut Vec<u8>, server: &mut impl Server, wanted: &[u8]) -> Result<(), String> {
     *reply = server.reply().ok_or("the connection was closed")?;
-    let (code, text) = wanted.split_at(wanted.len().min(3));
+    let (code, text) = wanted.split_at_checked(3).ok_or("a code has three digits")?;
     let text = octets(std::str::from_utf8(text.trim_ascii()).unwrap_or_default())?;
     if reply.starts_with(code) && contains(reply, &text).is_some() {
         return Ok(());

@@ -19,7 +19,7 @@ pub struct Files {
 #[derive(Clone, Debug)]
 struct Node {
     kind: Kind,
-    modified: Time,
+    modified: Rc<Cell<Time>>,
     number: u64,
     content: Rc<RefCell<Vec<u8>>>,
 }
@@ -65,6 +65,7 @@ impl Files {
 
     fn put(&mut self, path: &[u8], kind: Kind, modified: Time) -> &Node {
         self.next += 1;
+        let modified = Rc::new(Cell::new(modified));
         let node = Node { kind, modified, number: self.next, content: Rc::default() };
         self.nodes.entry(path.to_vec()).insert_entry(node).into_mut()
     }
@@ -110,8 +111,9 @@ impl Files {
 
     pub(super) fn open(&mut self, path: &[u8], access: Access, now: Time) -> Result<OpenFile, StorageError> {
         let found = match self.node(path) {
-            Ok(node) if node.kind == Kind::Link => Err(StorageError::NotFound),
             Ok(_) if access == Access::Create => Err(StorageError::Exists),
+            Ok(node) if node.kind == Kind::Link && access == Access::Read => Err(StorageError::NotFound),
+            Ok(node) if node.kind == Kind::Link => Err(StorageError::Denied),
             Ok(node) if node.kind != Kind::File => Err(StorageError::NotFile),
             Ok(node) => Ok(node.clone()),
             Err(error) => Err(error),
@@ -132,7 +134,13 @@ impl Files {
                 Some(usize::try_from(offset).ok().filter(|&at| at <= length).ok_or(StorageError::BadOffset)?)
             }
         };
-        Ok(OpenFile { content: node.content, position: Rc::new(Cell::new(position)), fault: self.fault.clone() })
+        Ok(OpenFile {
+            content: node.content,
+            modified: node.modified,
+            now,
+            position: Rc::new(Cell::new(position)),
+            fault: self.fault.clone(),
+        })
     }
 
     pub(super) fn remove_file(&mut self, path: &[u8]) -> Result<(), StorageError> {
@@ -167,7 +175,10 @@ impl Files {
     pub(super) fn rename(&mut self, from: &[u8], to: &[u8]) -> Result<(), StorageError> {
         let kind = self.node(from)?.kind;
         self.parent(to)?;
-        if from == b"/" || to.starts_with(&below(from)) {
+        if from == b"/" {
+            return Err(StorageError::Denied);
+        }
+        if to.starts_with(&below(from)) {
             return Err(StorageError::BadName);
         }
         let there = self.nodes.get(to).map(|node| node.kind);
@@ -189,7 +200,7 @@ impl Files {
     pub(super) fn set_modified(&mut self, path: &[u8], to: Time) -> Result<(), StorageError> {
         self.node(path)?;
         if let Some(node) = self.nodes.get_mut(path) {
-            node.modified = to;
+            node.modified.set(to);
         }
         Ok(())
     }
@@ -200,7 +211,7 @@ impl Node {
         Attributes {
             kind: self.kind,
             size: self.content.borrow().len() as u64,
-            modified: self.modified,
+            modified: self.modified.get(),
             mode: if self.kind == Kind::Directory { 0o755 } else { 0o644 },
             links: 1,
             owner: 0,
@@ -227,6 +238,9 @@ fn below(path: &[u8]) -> Vec<u8> {
 #[derive(Clone, Debug)]
 pub struct OpenFile {
     content: Rc<RefCell<Vec<u8>>>,
+    modified: Rc<Cell<Time>>,
+    /// When it was opened.
+    now: Time,
     /// Where the next octets are written, which is then the end; `None`: behind the end.
     position: Rc<Cell<Option<usize>>>,
     fault: Rc<Cell<Option<StorageError>>>,
@@ -255,6 +269,7 @@ impl OpenFile {
             content.truncate(position);
         }
         content.extend_from_slice(octets);
+        self.modified.set(self.now);
         Ok(())
     }
 }
