@@ -1,4 +1,4 @@
-//! Clients and guests that mean harm, or are merely broken, against the real host.
+//! Clients that mean harm, or are merely broken, against the real host.
 
 #![allow(
     clippy::expect_used,
@@ -10,122 +10,19 @@
 
 #[path = "support/client.rs"]
 mod client;
-#[path = "support/guest.rs"]
-mod guest;
 #[path = "support/host.rs"]
 mod host;
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::symlink;
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
-use client::{Client, data, read_all, send_all, until};
-use guest::guest;
+use client::{Client, data, read_all, send_all, stranger, until};
 use host::Host;
-use socket2::{Domain, Socket, Type};
-use wasi_ftpd_host::accounts::Accounts;
-use wasi_ftpd_host::config::{ActivePort, Config};
-
-// Guests.
-
-/// Such a guest loses its session, and says so to its client.
-#[track_caller]
-fn loses_its_session(body: &str) {
-    let good = Host::start(|_| {});
-    let bad = Host::start_component(Some(guest(body)), |_| {});
-    let mut bystander = Client::login(good.address());
-    let mut victims: Vec<Client> = (0..4).map(|_| Client::silent(bad.address())).collect();
-    // Both servers run on the same threads.
-    for _ in 0..10 {
-        bystander.expect("NOOP", 200);
-    }
-    for victim in &mut victims {
-        assert_eq!(victim.reply().0, 421);
-        assert!(victim.try_reply().is_none(), "closed");
-    }
-    bad.until_sessions(0);
-    bystander.expect("PWD", 257);
-    assert_eq!(good.sessions(), 1);
-}
-
-#[test]
-fn a_guest_that_traps() {
-    loses_its_session("unreachable");
-}
-
-#[test]
-fn a_guest_that_reports_an_error() {
-    loses_its_session("i32.const 1");
-}
-
-#[test]
-fn a_guest_that_loops() {
-    loses_its_session("(loop (br 0)) unreachable");
-}
-
-#[test]
-fn a_guest_that_recurses() {
-    loses_its_session("(call $run)");
-}
-
-#[test]
-fn a_guest_that_takes_memory_without_end() {
-    loses_its_session("(loop (br_if 0 (i32.ge_s (memory.grow (i32.const 16)) (i32.const 0)))) unreachable");
-}
-
-#[test]
-fn a_guest_that_takes_handles_without_end() {
-    loses_its_session("(loop (drop (call $get)) (br 0)) unreachable");
-}
-
-#[test]
-fn a_guest_that_guesses_passwords_without_end() {
-    let slow = |config: &mut Config| config.accounts = Accounts::new(Vec::new(), false);
-    let host = Host::start_component(Some(guest("(loop (call $login) (br 0)) unreachable")), slow);
-    assert_eq!(Client::silent(host.address()).reply().0, 421);
-    host.until_sessions(0);
-}
-
-#[test]
-fn a_guest_that_does_not_end_when_told() {
-    let idle = |config: &mut Config| config.limits.idle = Duration::from_millis(100);
-    for body in ["(call $end) (loop (br 0)) unreachable", "(loop (call $end) (br 0)) unreachable"] {
-        let host = Host::start_component(Some(guest(body)), idle);
-        assert_eq!(Client::silent(host.address()).reply().0, 421);
-        host.until_sessions(0);
-    }
-}
-
-#[test]
-fn a_guest_that_takes_ports_without_end() {
-    let take = |login: &str| {
-        let body = format!(
-            "{login} (loop (call $passive) (local.set $i (i32.add (local.get $i) (i32.const 1)))
-                (br_if 0 (i32.lt_u (local.get $i) (i32.const 30)))) (call $end) (i32.const 0)"
-        );
-        let ports = free_ports();
-        let range = ports.clone();
-        let host = Host::start_component(Some(guest(&body)), |config| config.passive_ports = range);
-        let _client = Client::silent(host.address());
-        host.until_sessions(1);
-        thread::sleep(Duration::from_millis(200));
-        ports.filter(|&port| stranger(SocketAddr::new(host.address().ip(), port)).is_ok()).count()
-    };
-    // Before a log-in none at all, and then as many as a session can use.
-    assert_eq!((take(""), take("(call $login)")), (0, 3));
-}
-
-/// Some ports that were free just now.
-fn free_ports() -> std::ops::RangeInclusive<u16> {
-    loop {
-        let first = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        if first < 65_000 && (first..first + 10).all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok()) {
-            return first..=first + 9;
-        }
-    }
-}
+use socket2::Socket;
+use wasi_ftpd_host::config::ActivePort;
 
 // Data connections.
 
@@ -194,14 +91,6 @@ fn an_active_port_that_is_closed() {
     client.expect(format!("EPRT |1|127.0.0.1|{closed}|"), 200);
     client.expect("RETR f", 150);
     assert_eq!(client.reply().0, 425);
-}
-
-/// A connection from another address of this machine.
-fn stranger(to: SocketAddr) -> std::io::Result<TcpStream> {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
-    socket.bind(&"127.0.0.2:0".parse::<SocketAddr>().unwrap().into())?;
-    socket.connect(&to.into())?;
-    Ok(socket.into())
 }
 
 #[test]
