@@ -15,7 +15,7 @@ use std::net::SocketAddr;
 
 use transcript::Server;
 use wasi_ftpd::env::memory::{Client, Memory};
-use wasi_ftpd::env::{Ending, StorageError};
+use wasi_ftpd::env::{Ending, Outcome, StorageError};
 use wasi_ftpd::proto::command;
 use wasi_ftpd::proto::entry::Permissions;
 use wasi_ftpd::proto::verb::{Argument, TABLE, Verb};
@@ -229,6 +229,32 @@ fn help_and_features_come_from_the_table() {
             assert!(features.contains(&format!("\r\n {feature}\r\n")), "{feature}");
         }
     }
+}
+
+#[test]
+fn transfers_are_reported_as_they_ended() {
+    let mut server = InMemory::logged_in();
+    for (end, outcome) in [
+        ("end", Outcome::Complete),
+        ("ABOR", Outcome::Aborted),
+        ("reset", Outcome::Failed),
+        ("close", Outcome::Aborted),
+    ] {
+        server.send(b"EPSV\r\n");
+        let text = String::from_utf8(server.reply().unwrap()).unwrap();
+        server.connect(text.split('|').nth(3).unwrap().parse().unwrap());
+        assert_eq!(server.say("STOR f"), ["150"]);
+        server.send_data(b"some", false);
+        match end {
+            "end" => server.send_data(b"", true),
+            "reset" => server.reset_data(),
+            "close" => server.client.close(),
+            line => drop(server.say(line)),
+        }
+        while server.reply().is_some() {}
+        assert_eq!(server.memory.outcomes().last(), Some(&outcome), "{end}");
+    }
+    assert_eq!(server.memory.outcomes().len(), 4);
 }
 
 #[test]

@@ -39,8 +39,6 @@ pub struct Identity {
     pub name: Vec<u8>,
     /// What the user may do.
     pub permissions: Permissions,
-    /// Whether the name says nothing about who it is.
-    pub anonymous: bool,
 }
 
 impl Accounts {
@@ -64,7 +62,7 @@ impl Accounts {
     pub fn check(&self, name: &[u8], password: &[u8]) -> Option<Identity> {
         if self.anonymous && is_anonymous(name) {
             let name = ANONYMOUS.as_bytes().to_vec();
-            return Some(Identity { name, permissions: Permissions::READ_ONLY, anonymous: true });
+            return Some(Identity { name, permissions: Permissions::READ_ONLY });
         }
         let given = Password::digest(password);
         let mut found = None;
@@ -75,7 +73,7 @@ impl Accounts {
             }
         }
         let user = found.filter(|_| !password.is_empty())?;
-        Some(Identity { name: user.name.clone(), permissions: user.permissions, anonymous: false })
+        Some(Identity { name: user.name.clone(), permissions: user.permissions })
     }
 }
 
@@ -144,7 +142,7 @@ mod tests {
     fn name_and_password_belong_together() {
         let accounts = accounts(false);
         let anna = accounts.check(b"anna", b"one").unwrap();
-        assert_eq!(anna, Identity { name: b"anna".into(), permissions: Permissions::ALL, anonymous: false });
+        assert_eq!(anna, Identity { name: b"anna".into(), permissions: Permissions::ALL });
         assert_eq!(accounts.check(b"bert", b"two").unwrap().permissions, Permissions::READ_ONLY);
         let wrong: [(&[u8], &[u8]); 7] = [
             (b"anna", b"two"),
@@ -167,7 +165,6 @@ mod tests {
             let identity = accounts.check(name.as_bytes(), password.as_bytes()).unwrap();
             assert_eq!(identity.name, b"anonymous");
             assert_eq!(identity.permissions, Permissions::READ_ONLY);
-            assert!(identity.anonymous);
         }
         assert_eq!(accounts.check(b"ftpd", b""), None);
         assert_eq!(Accounts::default().check(b"ftp", b""), None);

@@ -31,8 +31,6 @@ pub use volume::Volume;
 pub struct Permissions(u8);
 
 impl Permissions {
-    /// Nothing at all.
-    pub const NONE: Self = Self(0);
     /// List directories and see attributes.
     pub const LIST: Self = Self(1);
     /// Read files.
