@@ -27,7 +27,7 @@ use wasi_ftpd_host::config::ActivePort;
 // Data connections.
 
 #[test]
-fn no_packet_to_a_third_party() {
+fn bug_01_no_packet_to_a_third_party() {
     let host = Host::start(|_| {});
     let third = TcpListener::bind("127.0.0.2:0").unwrap();
     third.set_nonblocking(true).unwrap();
@@ -45,7 +45,7 @@ fn no_packet_to_a_third_party() {
 }
 
 #[test]
-fn no_packet_before_the_transfer() {
+fn bug_02_no_packet_before_the_transfer() {
     let host = Host::start(|_| {});
     fs::write(host.root().join("f"), "content").unwrap();
     let mine = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -83,7 +83,7 @@ fn active_connections_come_from_the_data_port() {
 }
 
 #[test]
-fn an_active_port_that_is_closed() {
+fn bug_02_an_active_port_that_is_closed() {
     let host = Host::start(|_| {});
     fs::write(host.root().join("f"), "content").unwrap();
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
@@ -94,7 +94,7 @@ fn an_active_port_that_is_closed() {
 }
 
 #[test]
-fn a_stranger_on_a_passive_port() {
+fn bug_03_a_stranger_on_a_passive_port() {
     let host = Host::start(|_| {});
     fs::write(host.root().join("f"), "for the client alone").unwrap();
     let mut client = Client::login(host.address());
@@ -113,7 +113,7 @@ fn a_stranger_on_a_passive_port() {
 }
 
 #[test]
-fn a_passive_port_that_nobody_uses_is_freed() {
+fn bug_20_a_passive_port_that_nobody_uses_is_freed() {
     let host = Host::start(|config| config.limits.data_connection = Duration::from_millis(200));
     let mut client = Client::login(host.address());
     let port = client.passive();
@@ -131,7 +131,7 @@ fn a_passive_port_that_nobody_uses_is_freed() {
 }
 
 #[test]
-fn a_passive_range_that_is_used_up() {
+fn bug_20_a_passive_range_that_is_used_up() {
     let host = Host::start(|config| {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         config.passive_ports = port..=port;
@@ -271,7 +271,7 @@ fn a_client_that_vanishes_during_an_upload() {
     let mut stream = client.open_passive();
     client.expect("STOR f", 150);
     stream.write_all(b"some").unwrap();
-    until(|| fs::read(host.root().join("f")).unwrap() == b"some", "the octets to arrive");
+    until(|| fs::read(host.root().join(".in.f.")).is_ok_and(|content| content == b"some"), "the octets to arrive");
     // Its kernel closes the sockets in this order, and no reply must be 226.
     let mut control = client.socket().try_clone().unwrap();
     control.shutdown(std::net::Shutdown::Write).unwrap();
@@ -283,7 +283,7 @@ fn a_client_that_vanishes_during_an_upload() {
 }
 
 #[test]
-fn a_transfer_that_stands_still() {
+fn bug_20_a_transfer_that_stands_still() {
     let host = Host::start(|config| config.limits.stall = Duration::from_millis(200));
     big_file(&host);
     for (command, prelude) in
@@ -299,7 +299,7 @@ fn a_transfer_that_stands_still() {
 }
 
 #[test]
-fn commands_during_a_transfer_keep_their_order() {
+fn bug_19_commands_during_a_transfer_keep_their_order() {
     let host = Host::start(|_| {});
     fs::write(host.root().join("f"), "content").unwrap();
     let mut client = Client::login(host.address());
@@ -323,7 +323,7 @@ fn status_during_a_transfer() {
 // Limits.
 
 #[test]
-fn time_limits() {
+fn bug_20_time_limits() {
     let host = Host::start(|config| {
         config.limits.login = Duration::from_millis(300);
         config.limits.idle = Duration::from_millis(600);
@@ -345,7 +345,7 @@ fn time_limits() {
 }
 
 #[test]
-fn guesses_are_counted_and_slow() {
+fn bug_22_guesses_are_counted_and_slow() {
     let host = Host::start(|config| config.limits.failure_delay = Duration::from_millis(50));
     let mut client = Client::connect(host.address());
     let start = Instant::now();
@@ -361,7 +361,7 @@ fn guesses_are_counted_and_slow() {
 }
 
 #[test]
-fn too_many_connections() {
+fn bug_20_too_many_connections() {
     let host = Host::start(|config| config.limits.connections = 2);
     let (first, mut second) = (Client::connect(host.address()), Client::connect(host.address6()));
     assert_eq!(Client::silent(host.address()).reply().0, 421);
@@ -377,7 +377,7 @@ fn too_many_connections() {
 }
 
 #[test]
-fn a_thousand_sessions_at_once() {
+fn bug_20_a_thousand_sessions_at_once() {
     let files = rustix::process::Resource::Nofile;
     let limit = rustix::process::getrlimit(files);
     let raised = rustix::process::Rlimit { current: limit.maximum, maximum: limit.maximum };
@@ -408,7 +408,7 @@ fn a_stop_tells_everybody_and_lets_transfers_end() {
 }
 
 #[test]
-fn lines_of_any_length_and_number() {
+fn bug_17_lines_of_any_length_and_number() {
     let host = Host::start(|_| {});
     let mut client = Client::connect(host.address());
     client.send(vec![b'A'; 64 * 1024]);
@@ -430,7 +430,7 @@ fn lines_of_any_length_and_number() {
 // Names.
 
 #[test]
-fn nothing_outside_the_root() {
+fn bug_11_nothing_outside_the_root() {
     let outside = tempfile::tempdir().unwrap();
     fs::write(outside.path().join("secret"), "secret").unwrap();
     let host = Host::start(|_| {});
@@ -472,7 +472,7 @@ fn nothing_outside_the_root() {
 }
 
 #[test]
-fn names_exactly_as_they_are_or_not_at_all() {
+fn bug_27_names_exactly_as_they_are_or_not_at_all() {
     let host = Host::start(|_| {});
     let mut client = Client::login(host.address());
     let long = "n".repeat(255);

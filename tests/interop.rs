@@ -12,15 +12,20 @@
 mod control;
 #[path = "support/process.rs"]
 mod process;
+#[path = "interop/suppaftp_session.rs"]
+mod suppaftp_session;
 #[path = "support/tree.rs"]
 mod tree;
 
-use std::fs;
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::{Duration, SystemTime};
 
 use control::{Client, until};
-use process::{Serve, client, command, run};
+use process::{Serve, client, command, installed, run};
 use tempfile::{TempDir, tempdir};
 
 fn scratch() -> (TempDir, TempDir, Serve) {
@@ -171,14 +176,177 @@ fn ncftp_up_and_down() {
 }
 
 #[test]
+fn tnftp() {
+    typed("tnftp");
+}
+
+#[test]
+fn inetutils_ftp() {
+    typed("inetutils-ftp");
+}
+
+/// Those that have names of their own for files on both sides.
+const TYPED: [&[u8]; 3] = ["a #1  100% \u{fc} \u{4e2d} (x)'q'".as_bytes(), b"latin \xe9\xfe\xff x", b"empty"];
+
+/// What MFMT sets: 2001-02-03 04:05:06.
+const SET_TIME: &str = "20010203040506";
+
+fn is_set_time(path: &Path) -> bool {
+    fs::metadata(path).unwrap().modified().unwrap() == SystemTime::UNIX_EPOCH + Duration::from_secs(981_173_106)
+}
+
+/// A client that reads commands as people type them. `epsv4` toggles EPSV and EPRT over IPv4: tnftp begins with
+/// them on, inetutils with them off.
+fn typed(name: &str) {
+    let (root, local, serve) = scratch();
+    if client(name).is_none() {
+        return;
+    }
+    let octets = octets();
+    let [up, file, part] = ["up", "file", "part"].map(|name| local.path().join(name));
+    fs::create_dir(&up).unwrap();
+    for (name, length) in TYPED.into_iter().zip([3_000_000, 200, 0]) {
+        fs::write(up.join(OsStr::from_bytes(name)), &octets[..length]).unwrap();
+    }
+    fs::write(&file, &octets).unwrap();
+    for (index, host) in [(0, "127.0.0.1"), (1, "::1")] {
+        for (mode, extended) in [("-p", ""), ("-p", "epsv4"), ("-A", ""), ("-A", "epsv4")] {
+            let directory = format!("{index} {mode} {extended}.");
+            let (remote, down) = (root.path().join(&directory), local.path().join(&directory));
+            fs::create_dir(&down).unwrap();
+            fs::write(&part, &octets[..1_000_000]).unwrap();
+            let session = |commands: &str| {
+                let script = local.path().join("script");
+                let login = format!("open {host} {}\nuser u p\n{extended}\nbinary\n", serve.port(index));
+                fs::write(&script, format!("{login}{commands}\nquit\n")).unwrap();
+                let mut client = client(name).unwrap();
+                let said = run(client.args(["-i", "-n", "-v", mode]).stdin(File::open(script).unwrap()));
+                let said = String::from_utf8_lossy(&said).into_owned();
+                let refused = |line: &str| line.starts_with(['4', '5']) && line.get(3..4) == Some(" ");
+                assert!(said.contains("\n221 ") && !said.lines().any(refused), "{name} {directory}: {said}");
+            };
+            session(&format!(
+                "mkdir \"{directory}\"\ncd \"{directory}\"\npwd\nlcd {up}\nmput *\n\
+                 put {part} part\nrestart 1000000\nput {file} part\nappend {part} part\n\
+                 reget \"{odd}\" {part}\n\
+                 put {file} renamed\nrename renamed \"re named\"\nput {file} deleted\ndelete deleted\n\
+                 quote MFMT {SET_TIME} \"{odd}\"\nsize \"{odd}\"\nmodtime \"{odd}\"\n\
+                 dir\nls . {list}\nnlist . {nlist}\nlcd \"{down}\"\nmget *\nget \"{odd}\" {odd_file}",
+                odd = std::str::from_utf8(TYPED[0]).unwrap(),
+                up = up.display(),
+                down = down.display(),
+                file = file.display(),
+                part = part.display(),
+                list = local.path().join("list").display(),
+                nlist = local.path().join("nlist").display(),
+                odd_file = local.path().join("odd").display(),
+            ));
+            assert!(fs::read(&part).unwrap() == octets, "resumed down");
+            assert!(fs::read(local.path().join("odd")).unwrap() == octets);
+            for name in TYPED.map(OsStr::from_bytes) {
+                assert!(fs::read(remote.join(name)).unwrap() == fs::read(up.join(name)).unwrap(), "{name:?}");
+            }
+            assert!(fs::read(remote.join("part")).unwrap() == [&octets[..], &octets[..1_000_000]].concat());
+            tree::assert_same(&remote, &down);
+            let odd = OsStr::from_bytes(TYPED[0]);
+            assert!(is_set_time(&remote.join(odd)) && (name != "tnftp" || is_set_time(&down.join(odd))));
+            for listing in ["list", "nlist"] {
+                let listing = fs::read(local.path().join(listing)).unwrap();
+                let lists = |name| listing.split(|octet| *octet == b'\n').any(|line| line.ends_with(name));
+                assert!(TYPED.into_iter().all(lists), "{}", String::from_utf8_lossy(&listing));
+            }
+            session(&format!("cd \"{directory}\"\nmdelete *\ncdup\nrmdir \"{directory}\""));
+            assert!(!remote.exists());
+        }
+    }
+}
+
+#[test]
+fn rclone_syncs_up_and_down() {
+    let (root, local, serve) = scratch();
+    let Some(mut obscure) = client("rclone") else { return };
+    let password = String::from_utf8(run(obscure.args(["obscure", "p"]))).unwrap();
+    let (up, served) = (local.path().join("up"), root.path().join("tree"));
+    tree::make(&up, 200, true);
+    fs::write(up.join("large"), octets()).unwrap();
+    // `LIST -a` tells no seconds, so that times there are no help.
+    for (index, host, modes, compare) in [
+        (0, "127.0.0.1", &[][..], "--modify-window=1s"),
+        (0, "127.0.0.1", &["--ftp-disable-epsv", "--ftp-force-list-hidden"], "--size-only"),
+        (1, "[::1]", &[], "--modify-window=1s"),
+    ] {
+        let rclone = |arguments: &[&str]| {
+            let mut rclone = client("rclone").unwrap();
+            rclone.args(["--config=", "--ftp-host", host, "--ftp-port", serve.port(index), "--ftp-user=u"]).args(modes);
+            rclone.env("RCLONE_FTP_PASS", password.trim()).args(["--retries=1", "--timeout=20s"]).args(arguments);
+            rclone
+        };
+        let down = local.path().join(format!("{index}{}", modes.len()));
+        for (from, to) in [(up.to_str().unwrap(), ":ftp:tree"), (":ftp:tree", down.to_str().unwrap())] {
+            run(&mut rclone(&["sync", from, to]));
+            run(&mut rclone(&["check", "--download", from, to]));
+            let again = rclone(&["sync", compare, "--error-on-no-transfer", from, to]).output().unwrap();
+            assert_eq!(again.status.code(), Some(9), "{}", String::from_utf8_lossy(&again.stderr));
+        }
+        tree::assert_same(&up, &served);
+        tree::assert_same(&up, &down);
+        assert!(run(&mut rclone(&["cat", "--offset=2000000", ":ftp:tree/large"])) == octets()[2_000_000..]);
+        run(&mut rclone(&["moveto", ":ftp:tree/large", ":ftp:tree/made by it/#1 100%"]));
+        run(&mut rclone(&["touch", "--timestamp=2001-02-03T04:05:06", ":ftp:tree/made by it/#1 100%"]));
+        assert!(is_set_time(&served.join("made by it/#1 100%")));
+        run(&mut rclone(&["purge", ":ftp:tree"]));
+        assert!(!served.exists());
+    }
+}
+
+/// Sessions of libraries, as programs in their languages.
+const SESSIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/interop");
+
+#[test]
 fn python_ftplib() {
     let (root, _local, serve) = scratch();
     let Some(_) = client("python3") else { return };
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/support/ftplib_session.py");
+    let script = format!("{SESSIONS}/ftplib_session.py");
     for (index, host) in [(0, "127.0.0.1"), (1, "::1")] {
         for passive in ["1", "0"] {
-            run(client("python3").unwrap().args([script, host, serve.port(index), passive]));
+            run(client("python3").unwrap().args([&script, host, serve.port(index), passive]));
         }
+    }
+    assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn python_aioftp() {
+    passive("python3", "aioftp_session.py", &format!("{SESSIONS}/../../target/interop"), "aioftp");
+}
+
+#[test]
+fn node_basic_ftp() {
+    passive("node", "basic_ftp_session.mjs", &format!("{SESSIONS}/node_modules"), "basic-ftp");
+}
+
+/// A session of a library that knows no active mode, and that `.ci/run` installed there.
+fn passive(name: &str, script: &str, libraries: &str, library: &str) {
+    let (root, _local, serve) = scratch();
+    if client(name).is_none() || !installed(library, &Path::new(libraries).join(library)) {
+        return;
+    }
+    let script = format!("{SESSIONS}/{script}");
+    for (index, host, mode) in [(0, "127.0.0.1", "epsv"), (0, "127.0.0.1", "pasv"), (1, "::1", "epsv")] {
+        let mut client = client(name).unwrap();
+        run(client.env("PYTHONPATH", libraries).args([&script, host, serve.port(index), mode]));
+    }
+    assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn rust_suppaftp() {
+    let (root, _local, serve) = scratch();
+    for address in &serve.addresses {
+        // More than the kernel's buffers take, so that a transfer can be aborted.
+        File::create(root.path().join("sparse")).unwrap().set_len(200_000_000).unwrap();
+        suppaftp_session::run(address.parse().unwrap(), &octets());
+        fs::remove_file(root.path().join("sparse")).unwrap();
     }
     assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);
 }

@@ -11,7 +11,7 @@
 #[path = "support/transcript.rs"]
 mod transcript;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use transcript::Server;
 use wasi_ftpd::env::memory::{Client, Memory};
@@ -19,10 +19,12 @@ use wasi_ftpd::env::{Ending, Outcome, StorageError};
 use wasi_ftpd::proto::command;
 use wasi_ftpd::proto::entry::Permissions;
 use wasi_ftpd::proto::verb::{Argument, TABLE, Verb};
+use wasi_ftpd::proto::wire::{Encoder, Format, Mode, Type};
 use wasi_ftpd::session::serve;
 
 /// A session in memory.
 struct InMemory {
+    ip: IpAddr,
     memory: Memory,
     client: Client,
     /// What has come and has not been taken.
@@ -31,17 +33,28 @@ struct InMemory {
 
 impl InMemory {
     fn start() -> Self {
-        let memory = Memory::new(SERVER.parse().unwrap(), CLIENT.parse().unwrap());
+        Self::start_over(Ipv4Addr::LOCALHOST.into())
+    }
+
+    fn start_over(ip: IpAddr) -> Self {
+        let memory = Memory::new(SocketAddr::new(ip, 21), SocketAddr::new(ip, 33_333));
         memory.account(b"user", b"secret", Permissions::ALL);
         let served = memory.clone();
         let client = Client::new(memory.clone(), async move { serve(&served).await });
-        Self { client, memory, replies: Vec::new() }
+        Self { ip, client, memory, replies: Vec::new() }
     }
 
     /// Send a line and take all that comes: the codes.
     fn say(&mut self, line: &str) -> Vec<String> {
         self.send(format!("{line}\r\n").as_bytes());
         std::iter::from_fn(|| self.reply()).map(|reply| String::from_utf8_lossy(&reply[..3]).into_owned()).collect()
+    }
+
+    /// Open a passive data connection.
+    fn passive(&mut self) {
+        self.send(b"EPSV\r\n");
+        let text = String::from_utf8(self.reply().unwrap()).unwrap();
+        self.connect(text.split('|').nth(3).unwrap().parse().unwrap());
     }
 
     fn logged_in() -> Self {
@@ -77,11 +90,16 @@ impl Server for InMemory {
 
     fn listen(&mut self) -> SocketAddr {
         self.client.listen(true);
-        SocketAddr::new(CLIENT.parse::<SocketAddr>().unwrap().ip(), 40_000)
+        SocketAddr::new(self.ip, 40_000)
+    }
+
+    fn not_listening(&mut self) -> SocketAddr {
+        self.client.listen(false);
+        SocketAddr::new(self.ip, 40_000)
     }
 
     fn connect(&mut self, port: u16) {
-        assert!(self.client.connect(SocketAddr::new(SERVER.parse::<SocketAddr>().unwrap().ip(), port)));
+        assert!(self.client.connect(SocketAddr::new(self.ip, port)));
     }
 
     fn send_data(&mut self, octets: &[u8], end: bool) {
@@ -101,10 +119,11 @@ impl Server for InMemory {
     fn special(&mut self, directive: &str) {
         match directive {
             "fault io" => self.memory.files(|files| files.fail(StorageError::Io)),
+            "fault busy" => self.memory.files(|files| files.fail(StorageError::Busy)),
             "fault full" => self.memory.files(|files| files.fail(StorageError::NoSpace)),
             "ending idle" => self.client.end(Ending::Idle),
             "ending shutdown" => self.client.end(Ending::Shutdown),
-            _ => panic!("{directive}"),
+            _ => self.memory.charset(directive.strip_prefix("charset ").unwrap()),
         }
     }
 
@@ -127,12 +146,9 @@ impl Server for InMemory {
     }
 }
 
-const SERVER: &str = "127.0.0.1:21";
-const CLIENT: &str = "127.0.0.1:33333";
-
 #[test]
 fn transcripts() {
-    transcript::run_all(InMemory::start);
+    transcript::run_all(InMemory::start_over);
 }
 
 #[test]
@@ -187,14 +203,12 @@ fn in_any_case() {
 }
 
 #[test]
-fn during_a_transfer() {
+fn bug_19_during_a_transfer() {
     for row in TABLE {
         let mut server = InMemory::logged_in();
         server.memory.files(|files| files.put_file(b"/big", &[b'x'; 1_000_000]));
         assert_eq!(server.say("TYPE I"), ["200"]);
-        server.send(b"EPSV\r\n");
-        let text = String::from_utf8(server.reply().unwrap()).unwrap();
-        server.connect(text.split('|').nth(3).unwrap().parse().unwrap());
+        server.passive();
         assert_eq!(server.say("RETR big"), ["150"]);
         let codes = server.say(row.name);
         match (row.verb, row.during_transfer) {
@@ -240,9 +254,7 @@ fn transfers_are_reported_as_they_ended() {
         ("reset", Outcome::Failed),
         ("close", Outcome::Aborted),
     ] {
-        server.send(b"EPSV\r\n");
-        let text = String::from_utf8(server.reply().unwrap()).unwrap();
-        server.connect(text.split('|').nth(3).unwrap().parse().unwrap());
+        server.passive();
         assert_eq!(server.say("STOR f"), ["150"]);
         server.send_data(b"some", false);
         match end {
@@ -262,4 +274,85 @@ fn a_client_that_goes_away() {
     let mut server = InMemory::logged_in();
     server.client.close();
     assert!(server.client.is_closed());
+}
+
+#[test]
+fn bug_06_lines_of_other_protocols() {
+    for line in [
+        "GET / HTTP/1.1",
+        "head / http/1.0",
+        "POST /f HTTP/1.1",
+        "PUT /f HTTP/1.1",
+        "DELETE /f HTTP/1.1",
+        "PATCH /f HTTP/1.1",
+        "OPTIONS * HTTP/1.1",
+        "TRACE / HTTP/1.1",
+        "CONNECT 127.0.0.1:25 HTTP/1.1",
+        "Host: example.com",
+        "EHLO example.com",
+        "helo example.com",
+    ] {
+        let mut server = InMemory::logged_in();
+        assert_eq!(server.say(&format!("{line}\r\nMKD d")), ["500"], "{line}");
+        assert!(server.is_closed() && server.stored(b"/d").is_none(), "{line}");
+    }
+}
+
+#[test]
+fn bug_12_a_copy_needs_leave_to_read_and_to_write() {
+    let all = Permissions::ALL;
+    for permissions in [all, Permissions { read: false, ..all }, Permissions { write: false, ..all }] {
+        let mut server = InMemory::start();
+        server.memory.account(b"other", b"secret", permissions);
+        server.put(b"/f", Some(b"content"));
+        assert_eq!(server.say("USER other\r\nPASS secret"), ["220", "331", "230"]);
+        let may = permissions == all;
+        let code = if may { "250" } else { "550" };
+        assert_eq!(server.say("SITE COPY f a"), [code]);
+        assert_eq!(server.say("SITE CPFR f\r\nSITE CPTO b"), ["350", code]);
+        assert_eq!(server.say("COMB c f"), [code]);
+        for path in ["/a", "/b", "/c"] {
+            assert_eq!(server.stored(path.as_bytes()).is_some(), may, "{path}");
+        }
+    }
+}
+
+#[test]
+fn bug_20_floods_of_commands() {
+    let mut server = InMemory::logged_in();
+    let mut answered = |server: &mut InMemory, code: &[u8]| {
+        (0..10_000).all(|_| server.reply().is_some_and(|reply| reply.starts_with(code)))
+    };
+    server.send("PASV\r\n".repeat(10_000).as_bytes());
+    assert!(answered(&mut server, b"227"));
+    server.passive();
+    assert_eq!(server.say("STOR f"), ["150"]);
+    server.send("PWD\r\n".repeat(10_000).as_bytes());
+    assert_eq!(server.reply(), None);
+    server.send_data(b"content", true);
+    assert!(server.reply().unwrap().starts_with(b"226"));
+    assert!(answered(&mut server, b"257"));
+    assert_eq!(server.say("NOOP"), ["200"]);
+}
+
+#[test]
+fn bug_25_a_bomb_is_told_and_not_stored() {
+    let format = Format { representation: Type::Image, mode: Mode::Deflate, ..Format::default() };
+    let (mut encoder, mut bomb) = (Encoder::new(format, 9, 0), Vec::new());
+    encoder.push(&vec![0; 20 << 20], &mut bomb);
+    encoder.finish(&mut bomb);
+    let mut server = InMemory::logged_in();
+    assert_eq!(server.say("TYPE I\r\nMODE Z"), ["200", "200"]);
+    for (representation, command) in [("I", "STOR f"), ("A", "STOR f"), ("I", "STOU"), ("I", "APPE f")] {
+        assert_eq!(server.say(&format!("TYPE {representation}")), ["200"]);
+        server.passive();
+        assert_eq!(server.say(command), ["150"]);
+        for piece in bomb.chunks(1000) {
+            server.send_data(piece, false);
+        }
+        let reply = server.reply().unwrap();
+        assert!(reply.starts_with(b"552"), "{command}: {}", reply.escape_ascii());
+        assert_eq!((server.stored(b"/f"), server.stored(b"/stou")), (None, None));
+    }
+    assert_eq!(server.say("NOOP"), ["200"]);
 }

@@ -18,7 +18,7 @@ mod transcript;
 use std::ffi::OsStr;
 use std::fs;
 use std::io::Write;
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
@@ -34,16 +34,19 @@ struct OverTcp {
     client: Client,
     listener: Option<TcpListener>,
     data: Option<TcpStream>,
+    /// Keeps a port from being anybody's.
+    bound: Option<socket2::Socket>,
 }
 
 impl OverTcp {
-    fn start() -> Self {
+    fn start(ip: IpAddr) -> Self {
         let host = Host::start(|config| {
+            config.listen = vec![SocketAddr::new(ip, 0)];
             config.limits.connections = 4;
             config.limits.failure_delay = Duration::from_millis(1);
         });
         let client = Client::silent(host.address());
-        Self { host, client, listener: None, data: None }
+        Self { host, client, listener: None, data: None, bound: None }
     }
 
     fn path(&self, path: &[u8]) -> PathBuf {
@@ -74,9 +77,20 @@ impl Server for OverTcp {
     }
 
     fn listen(&mut self) -> SocketAddr {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let listener = TcpListener::bind((self.host.address().ip(), 0)).unwrap();
         let address = listener.local_addr().unwrap();
         self.listener = Some(listener);
+        address
+    }
+
+    fn not_listening(&mut self) -> SocketAddr {
+        // A port that is free, and refuses: bound and not listened on.
+        let socket =
+            socket2::Socket::new(socket2::Domain::for_address(self.host.address()), socket2::Type::STREAM, None);
+        let socket = socket.unwrap();
+        socket.bind(&SocketAddr::new(self.host.address().ip(), 0).into()).unwrap();
+        let address = socket.local_addr().unwrap().as_socket().unwrap();
+        self.bound = Some(socket);
         address
     }
 
@@ -89,7 +103,8 @@ impl Server for OverTcp {
         let mut stream = self.data();
         stream.write_all(octets).unwrap();
         if end {
-            stream.shutdown(Shutdown::Write).unwrap();
+            // The server may have closed it, because it knows the end or wants no more.
+            let _ = stream.shutdown(Shutdown::Write);
         }
     }
 

@@ -1,7 +1,10 @@
 //! Framing and parsing: whatever a client sends, however it is split, is lines; a line printed is read
-//! back as it was; a pathname never leaves the root.
+//! back as it was, and so is a command; a pathname never leaves the root.
 
 #![no_main]
+
+#[path = "../../tests/support/print.rs"]
+mod print;
 
 use libfuzzer_sys::fuzz_target;
 use wasi_ftpd::proto::command;
@@ -29,7 +32,11 @@ fuzz_target!(|octets: &[u8]| {
         printed.extend(b"\r\n");
         assert_eq!(lines(&printed, usize::MAX), [Line::Complete(line.clone())]);
         let Ok((row, argument)) = command::split(&line) else { continue };
-        let _ = command::parse(row, argument);
+        if let Ok(command) = command::parse(row, argument) {
+            let printed = print::print(&command);
+            let (row, argument) = command::split(&printed).expect("a verb");
+            assert_eq!(command::parse(row, argument), Ok(command), "{}", printed.escape_ascii());
+        }
         if let Ok(path) = VPath::root().join(argument) {
             assert!(path.as_bytes().starts_with(b"/"));
             assert!(path.as_bytes().split(|&octet| octet == b'/').all(|part| part != b".." && part != b"."));

@@ -8,10 +8,17 @@ wasmtime::component::bindgen!({
     imports: {
         "ftpd:server/accounts.authenticate": async | trappable,
         "ftpd:server/storage.[method]volume.permissions": trappable,
+        "ftpd:server/storage.[method]volume.umask": trappable,
+        "ftpd:server/storage.[method]volume.set-umask": trappable,
+        "ftpd:server/storage.[method]file.copy-from": trappable,
+        "ftpd:server/storage.[method]file.checksum": trappable,
+        "ftpd:server/storage.[method]work.subscribe": trappable,
+        "ftpd:server/storage.[method]work.finish": trappable,
         "ftpd:server/storage": async | trappable,
         "ftpd:server/storage.[drop]volume": trappable,
         "ftpd:server/storage.[drop]file": trappable,
         "ftpd:server/storage.[drop]directory": trappable,
+        "ftpd:server/storage.[drop]work": trappable,
         default: trappable,
     },
     with: {
@@ -24,5 +31,6 @@ wasmtime::component::bindgen!({
         "ftpd:server/storage.directory": crate::storage::DirectoryResource,
         "ftpd:server/storage.file": crate::storage::FileResource,
         "ftpd:server/storage.volume": crate::storage::Volume,
+        "ftpd:server/storage.work": crate::storage::Work,
     },
 });

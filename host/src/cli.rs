@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use clap::{Args, Parser, Subcommand};
+use encoding_rs::Encoding;
 use log::LevelFilter;
 use wasi_ftpd_host::accounts::{Accounts, Password, User, generate_password, is_anonymous};
 use wasi_ftpd_host::config::{ActivePort, Config, Limits};
-use wasi_ftpd_host::storage::Permissions;
+use wasi_ftpd_host::storage::{Permissions, Unfinished};
 
 /// An FTP server that runs each session in a WebAssembly sandbox of its own.
 #[derive(Parser)]
@@ -54,6 +55,14 @@ pub(crate) struct ServeArgs {
     /// Let anybody in, to read only [default: if there is no --user]
     #[arg(long, help_heading = WHO)]
     anonymous: bool,
+
+    /// Uploads cut short: keep (hidden, to resume), delete, or visible [default: keep]
+    #[arg(long, value_name = "WHAT", value_parser = unfinished, help_heading = FILES)]
+    unfinished_uploads: Option<Unfinished>,
+
+    /// Charset of names for clients that do not ask for UTF-8 [default: names are octets]
+    #[arg(long, value_name = "NAME", value_parser = charset, help_heading = FILES)]
+    charset: Option<String>,
 
     /// Where clients connect; repeatable [default: 127.0.0.1:2121]
     #[arg(long, value_name = "ADDRESS:PORT", value_parser = listen, help_heading = WHERE)]
@@ -136,6 +145,8 @@ impl ServeArgs {
             Some(0) => ActivePort::Any,
             Some(port) => ActivePort::Fixed(port),
         };
+        config.unfinished = self.unfinished_uploads.unwrap_or_default();
+        config.charset = self.charset;
         let defaults = Limits::default();
         config.limits = Limits {
             connections: self.max_connections.unwrap_or(defaults.connections),
@@ -177,6 +188,24 @@ fn users(typed: &[String], writable: bool) -> Result<(Vec<User>, Vec<GeneratedPa
 }
 
 // What clap calls for each value. It puts flag and value in front of the error.
+
+fn unfinished(typed: &str) -> Result<Unfinished, String> {
+    match typed {
+        "keep" => Ok(Unfinished::Keep),
+        "delete" => Ok(Unfinished::Delete),
+        "visible" => Ok(Unfinished::InPlace),
+        _ => Err("write keep, delete or visible".into()),
+    }
+}
+
+/// The canonical name of a charset. Commands and slashes must be ASCII in it.
+fn charset(typed: &str) -> Result<String, String> {
+    match Encoding::for_label_no_replacement(typed.as_bytes()) {
+        Some(encoding) if encoding.is_ascii_compatible() => Ok(encoding.name().to_owned()),
+        Some(_) => Err("FTP needs a charset in which ASCII stays as it is: write another, such as UTF-8".into()),
+        None => Err("write a name of the WHATWG Encoding Standard, such as windows-1252 or Shift_JIS".into()),
+    }
+}
 
 fn listen(typed: &str) -> Result<SocketAddr, String> {
     typed.parse().map_err(|_| {
@@ -238,6 +267,7 @@ fn filter(typed: &str) -> Result<String, String> {
 }
 
 const WHO: &str = "Who may log in";
+const FILES: &str = "Files";
 const WHERE: &str = "Where";
 const LIMITS: &str = "Limits";
 const LOGGING: &str = "Logging";

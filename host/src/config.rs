@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::accounts::Accounts;
+use crate::storage::{UMASK, Unfinished};
 
 /// What the server is told.
 #[derive(Clone, Debug)]
@@ -24,6 +25,13 @@ pub struct Config {
     pub limits: Limits,
     /// Who may log in.
     pub accounts: Accounts,
+    /// What becomes of uploads that are cut short.
+    pub unfinished: Unfinished,
+    /// The bits that the mode of a new file or directory does not get, beside those of the process.
+    pub umask: u32,
+    /// The charset of pathnames for clients that do not ask for UTF-8, by its name in the WHATWG Encoding
+    /// Standard. `None`: names are octets.
+    pub charset: Option<String>,
 }
 
 impl Config {
@@ -37,6 +45,9 @@ impl Config {
             active_port: ActivePort::BesideControl,
             limits: Limits::default(),
             accounts: Accounts::new(Vec::new(), true),
+            unfinished: Unfinished::default(),
+            umask: UMASK,
+            charset: None,
         }
     }
 }

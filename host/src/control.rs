@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use rustix::net::sockopt;
 use tokio::net::TcpStream;
@@ -138,6 +139,17 @@ impl HostConnection for SessionCtx {
 
     fn remote_address(&mut self, _: Resource<Connection>) -> wasmtime::Result<SocketAddress> {
         Ok(to_wit(self.control.remote))
+    }
+
+    fn idle_limit(&mut self, _: Resource<Connection>) -> wasmtime::Result<(u32, u32)> {
+        let limits = &self.shared.config.limits;
+        let seconds = |limit: Duration| u32::try_from(limit.as_secs()).unwrap_or(u32::MAX).max(1);
+        Ok((seconds(self.control.activity.idle(limits)), seconds(limits.idle)))
+    }
+
+    fn set_idle_limit(&mut self, _: Resource<Connection>, seconds: u32) -> wasmtime::Result<()> {
+        self.control.activity.set_idle(seconds);
+        Ok(())
     }
 
     fn ending(&mut self, _: Resource<Connection>) -> wasmtime::Result<Option<Ending>> {

@@ -1,7 +1,7 @@
 //! When a session must end: the time limits that the host keeps, whatever the guest does.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::bindings::ftpd::server::control::Ending;
 use crate::config::Limits;
+use crate::control::Control;
 
 /// What a session did last, and whether it is over. Shared by its sockets and its watch.
 pub(crate) struct Activity {
@@ -16,8 +17,12 @@ pub(crate) struct Activity {
     /// Milliseconds from `started` to the last octet moved.
     last: AtomicU64,
     logged_in: AtomicBool,
-    /// Data connections that are open or being opened.
+    /// Data connections that are open or being opened, and works.
     busy: AtomicUsize,
+    /// Seconds that the client may say nothing, as the client wishes; 0: as the limits say.
+    idle: AtomicU32,
+    /// They were changed.
+    changed: Notify,
     ending: Mutex<Option<Ending>>,
     ended: Notify,
 }
@@ -29,6 +34,8 @@ impl Activity {
             last: AtomicU64::new(0),
             logged_in: AtomicBool::new(false),
             busy: AtomicUsize::new(0),
+            idle: AtomicU32::new(0),
+            changed: Notify::new(),
             ending: Mutex::new(None),
             ended: Notify::new(),
         }
@@ -45,19 +52,33 @@ impl Activity {
         self.started + Duration::from_millis(self.last.load(Ordering::Relaxed))
     }
 
-    /// A data connection is being opened.
-    pub(crate) fn begin(&self) {
+    /// Something begins that has time limits of its own.
+    fn begin(&self) {
         self.busy.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// It is closed, or was not opened.
-    pub(crate) fn finish(&self) {
+    /// It is over.
+    fn finish(&self) {
         self.touch();
         self.busy.fetch_sub(1, Ordering::Relaxed);
     }
 
     pub(crate) fn logged_in(&self) {
         self.logged_in.store(true, Ordering::Relaxed);
+    }
+
+    /// How long the client may say nothing.
+    pub(crate) fn idle(&self, limits: &Limits) -> Duration {
+        match self.idle.load(Ordering::Relaxed) {
+            0 => limits.idle,
+            seconds => Duration::from_secs(seconds.into()).min(limits.idle),
+        }
+    }
+
+    /// Set it, within the limits and to a second at least.
+    pub(crate) fn set_idle(&self, seconds: u32) {
+        self.idle.store(seconds.max(1), Ordering::Relaxed);
+        self.changed.notify_one();
     }
 
     /// Tell the guest to end. The first reason stays.
@@ -92,6 +113,7 @@ impl Activity {
                     }
                 }
                 _ = shutdown.wait_for(|stop| *stop) => self.end(Ending::Shutdown),
+                () = self.changed.notified() => {}
                 () = self.ended() => {}
             }
         }
@@ -102,12 +124,57 @@ impl Activity {
     fn due(&self, limits: &Limits) -> (Instant, Ending) {
         // What transfers, or is about to, has time limits of its own.
         let busy = self.busy.load(Ordering::Relaxed) > 0;
-        let idle = if busy { Instant::now() } else { self.last() } + limits.idle;
+        let idle = if busy { Instant::now() } else { self.last() } + self.idle(limits);
         let login = self.started + limits.login;
         if !self.logged_in.load(Ordering::Relaxed) && login < idle {
             (login, Ending::LoginTimeout)
         } else {
             (idle, Ending::Idle)
         }
+    }
+}
+
+/// Keeps a session from being idle.
+pub(crate) struct Busy(Arc<Control>);
+
+impl Busy {
+    pub(crate) fn new(control: &Arc<Control>) -> Self {
+        control.activity.begin();
+        Self(control.clone())
+    }
+
+    /// Something moved.
+    pub(crate) fn touch(&self) {
+        self.0.activity.touch();
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.activity.finish();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_idle_limit_that_is_set_counts_at_once() {
+        let limits = Limits { idle: Duration::from_secs(100), grace: Duration::ZERO, ..Limits::default() };
+        let (_stop, mut stopped) = watch::channel(false);
+        let activity = Activity::new();
+        activity.logged_in();
+        assert_eq!(activity.idle(&limits), limits.idle);
+        activity.set_idle(1000);
+        assert_eq!(activity.idle(&limits), limits.idle, "no longer than the host allows");
+        let shorten = async {
+            tokio::task::yield_now().await;
+            activity.set_idle(0);
+        };
+        let started = Instant::now();
+        tokio::join!(activity.watch(&limits, &mut stopped), shorten);
+        assert_eq!(activity.ending(), Some(Ending::Idle));
+        assert!((Duration::from_millis(900)..Duration::from_secs(20)).contains(&started.elapsed()));
     }
 }

@@ -19,6 +19,7 @@ mod ending;
 mod engine;
 mod events;
 mod listen;
+mod now;
 mod server;
 mod session;
 mod tunables;

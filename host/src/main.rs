@@ -12,6 +12,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use cli::{Cli, Command, ServeArgs};
 use introduction::Introduction;
+use rustix::fs::Mode;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use wasi_ftpd_host::Server;
@@ -31,7 +32,9 @@ fn main() -> ExitCode {
 }
 
 fn serve(arguments: ServeArgs) -> Result<()> {
-    let (config, passwords) = arguments.config()?;
+    let (mut config, passwords) = arguments.config()?;
+    // Ours alone decides from here on, since a session can change it and a process has but one.
+    config.umask = rustix::process::umask(Mode::empty()).bits();
     machine::prepare(config.limits.connections);
     let introduction = Introduction::new(&config, passwords);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;

@@ -52,8 +52,10 @@ impl Server {
     }
 
     fn with_engine(config: Config, engine: Engine) -> Result<Self> {
-        let root = Volume::open_root(&config.root, crate::storage::Permissions::ALL)
-            .with_context(|| format!("cannot serve {}", config.root.display()))?;
+        let mut root = Volume::open_root(&config.root, crate::storage::Permissions::ALL)
+            .with_context(|| format!("cannot serve {}", config.root.display()))?
+            .with_unfinished(config.unfinished);
+        root.set_umask(config.umask);
         let listeners =
             config.listen.iter().map(|&address| listen::control(address, &config)).collect::<Result<_>>()?;
         let shared = Arc::new(Shared {

@@ -27,11 +27,12 @@ pub(crate) struct SessionCtx {
     pub(crate) login_failures: u32,
     wasi: WasiCtx,
     limits: StoreLimits,
-    /// Data ports and connections, and files and directories, that the guest has.
+    /// Data ports and connections, files and directories, and works, that the guest has.
     pub(crate) ports: Arc<()>,
     pub(crate) files: Arc<()>,
-    /// Held by a piece of a transfer while it is at the disk. One at a time; a piece whose transfer was
-    /// dropped holds it to its end.
+    pub(crate) works: Arc<()>,
+    /// Held by a piece of a transfer or work while it is at the disk. One at a time; a piece whose transfer
+    /// or work was dropped holds it to its end.
     pub(crate) disk: Arc<Mutex<()>>,
     /// Epochs that the guest has run through since its session last moved an octet.
     epochs: u32,
@@ -60,6 +61,7 @@ impl SessionCtx {
             limits,
             ports: Arc::default(),
             files: Arc::default(),
+            works: Arc::default(),
             disk: Arc::default(),
             epochs: 0,
             moved,

@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 
 pub use error::{DataError, Denial, Ending, Gone, StorageError, TransferError};
 
+use crate::proto::checksum::Algorithm;
 use crate::proto::entry::{Attributes, Entry, Permissions, Time};
 use crate::proto::path::VPath;
 use crate::proto::secret::Secret;
@@ -35,6 +36,8 @@ pub trait Env {
     type Data;
     /// A file on its way through the host; dropping it stops it.
     type Transfer;
+    /// Something the storage does that takes time; dropping it stops it.
+    type Work;
 
     // The control connection.
 
@@ -54,6 +57,12 @@ pub trait Env {
     /// Send `octets` to the client, removing from their front what has been taken. Cancel safe: what is
     /// left has not been sent.
     async fn send(&self, octets: &mut Vec<u8>) -> Result<(), Gone>;
+
+    /// How long the client may say nothing, in seconds: now, and at most.
+    fn idle_limit(&self) -> (u32, u32);
+
+    /// Set how long; no longer than at most.
+    fn set_idle_limit(&self, seconds: u32);
 
     /// Let whoever waits for the client look, before going on with work that never waits.
     async fn yield_now(&self);
@@ -89,8 +98,8 @@ pub trait Env {
     /// Send all of `octets`.
     async fn write_data(&self, data: &Self::Data, octets: &[u8]) -> Result<(), DataError>;
 
-    /// Begin to send a file from `offset` to its end.
-    fn send_file(&self, data: &Self::Data, file: &Self::File, offset: u64) -> Self::Transfer;
+    /// Begin to send up to `length` octets of a file from `offset`.
+    fn send_file(&self, data: &Self::Data, file: &Self::File, offset: u64, length: u64) -> Self::Transfer;
 
     /// Begin to write what the client sends into a file, from where `open` placed it.
     fn receive_file(&self, data: &Self::Data, file: &Self::File) -> Self::Transfer;
@@ -119,6 +128,10 @@ pub trait Env {
     /// The next entries of a directory, in no particular order; none at the end.
     async fn next_entries(&self, directory: &Self::Directory) -> Result<Vec<Entry>, StorageError>;
 
+    /// Octets of a file of that name that were written and not finished, and can be gone on with. Error
+    /// `NotFound` if there are none, or if there is a finished file.
+    async fn unfinished(&self, volume: &Self::Volume, path: &VPath) -> Result<u64, StorageError>;
+
     /// Open a file. Nothing is truncated by it.
     async fn open(&self, volume: &Self::Volume, path: &VPath, access: Access) -> Result<Self::File, StorageError>;
 
@@ -131,7 +144,16 @@ pub trait Env {
     /// Write all of `octets` behind those written before.
     async fn write(&self, file: &Self::File, octets: &[u8]) -> Result<(), StorageError>;
 
-    /// Everything is written.
+    /// Begin to write all of `source` behind what was written into `file` before.
+    fn copy(&self, file: &Self::File, source: &Self::File) -> Self::Work;
+
+    /// Begin to compute the checksum of up to `length` octets from `offset`.
+    fn checksum(&self, file: &Self::File, algorithm: Algorithm, offset: u64, length: u64) -> Self::Work;
+
+    /// Wait for the end of a work: the checksum, or nothing.
+    async fn end_of_work(&self, work: &Self::Work) -> Result<Vec<u8>, StorageError>;
+
+    /// Everything is written, and can be seen now.
     async fn finish_file(&self, file: &Self::File) -> Result<(), StorageError>;
 
     /// Remove anything but a directory.
@@ -146,8 +168,20 @@ pub trait Env {
     /// Rename. A file at `to` is replaced, a directory is not.
     async fn rename(&self, volume: &Self::Volume, from: &VPath, to: &VPath) -> Result<(), StorageError>;
 
-    /// Set the time of last change.
-    async fn set_modified(&self, volume: &Self::Volume, path: &VPath, to: Time) -> Result<(), StorageError>;
+    /// Make a symbolic link at `path` that leads to `target`, which need not exist.
+    async fn make_link(&self, volume: &Self::Volume, path: &VPath, target: &VPath) -> Result<(), StorageError>;
+
+    /// Set the times that are given.
+    async fn set_times(&self, volume: &Self::Volume, path: &VPath, times: Times) -> Result<(), StorageError>;
+
+    /// Set the lower nine bits of the mode.
+    async fn set_mode(&self, volume: &Self::Volume, path: &VPath, mode: u32) -> Result<(), StorageError>;
+
+    /// The bits that the mode of something new does not get.
+    fn umask(&self, volume: &Self::Volume) -> u32;
+
+    /// Set these, the lower nine bits.
+    fn set_umask(&self, volume: &Self::Volume, mask: u32);
 
     /// Octets that may still be written.
     async fn space(&self, volume: &Self::Volume) -> Result<u64, StorageError>;
@@ -173,6 +207,17 @@ pub struct Grant<V> {
     pub start: Vec<u8>,
     /// Text for the reply to PASS.
     pub message: Option<String>,
+    /// The charset of pathnames for clients that do not ask for UTF-8, by its WHATWG name.
+    pub charset: Option<String>,
+}
+
+/// Times to be set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Times {
+    /// Of the last change.
+    pub modified: Option<Time>,
+    /// Of creation.
+    pub created: Option<Time>,
 }
 
 /// How a file is opened. Nothing is truncated by opening: a transfer that never begins must not cost a
@@ -181,12 +226,14 @@ pub struct Grant<V> {
 pub enum Access {
     /// To read.
     Read,
-    /// To write from an offset; what the file had after it goes when the first octets are written, or
-    /// the transfer ends. Made if missing.
-    Write(u64),
-    /// To write behind the end. Made if missing.
+    /// To write all of it anew, unseen until `finish_file` puts it in the place of what was there.
+    Replace,
+    /// To go on from an offset in what `Replace` left unfinished, if it reaches that far, or else in the
+    /// file itself. What lay after the offset goes when the first octets are written, or the transfer ends.
+    Resume(u64),
+    /// To write behind the end of the file, or of what was left unfinished; made if missing.
     Append,
-    /// To write a file that does not exist yet.
+    /// As `Replace`, for a name that nobody has or is writing.
     Create,
 }
 

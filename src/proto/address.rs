@@ -59,6 +59,45 @@ pub fn parse_eprt(argument: &[u8]) -> Result<SocketAddr, BadEprt> {
     Ok(SocketAddr::new(ip, port))
 }
 
+/// Why the argument of LPRT cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BadLprt {
+    /// Not of the form that RFC 1639 §3 gives.
+    Syntax,
+    /// An address family other than 4 and 6 (RFC 1639 §3: 521).
+    Family,
+}
+
+/// ```text
+/// LPRT <SP> af,hal,h1,h2,h3,h4...,pal,p1,p2...      each 0 to 255 (RFC 1639 §3)
+/// ```
+pub fn parse_lprt(argument: &[u8]) -> Result<SocketAddr, BadLprt> {
+    let octet = |field: &[u8]| u8::try_from(decimal(field.trim_ascii())?).ok();
+    let octets: Option<Vec<u8>> = argument.split(|&octet| octet == b',').map(octet).collect();
+    match octets.as_deref().ok_or(BadLprt::Syntax)? {
+        [4, 4, a, b, c, d, 2, high, low] => {
+            Ok(SocketAddr::new(Ipv4Addr::new(*a, *b, *c, *d).into(), u16::from_be_bytes([*high, *low])))
+        }
+        [6, 16, address @ .., 2, high, low] => {
+            let address = <[u8; 16]>::try_from(address).map_err(|_| BadLprt::Syntax)?;
+            Ok(SocketAddr::new(Ipv6Addr::from(address).into(), u16::from_be_bytes([*high, *low])))
+        }
+        [4 | 6, ..] => Err(BadLprt::Syntax),
+        _ => Err(BadLprt::Family),
+    }
+}
+
+/// The text inside the parentheses of a 228 reply (RFC 1639 §4).
+pub fn long_host_port(address: SocketAddr) -> String {
+    let (family, octets) = match address.ip().to_canonical() {
+        IpAddr::V4(ip) => (4, ip.octets().to_vec()),
+        IpAddr::V6(ip) => (6, ip.octets().to_vec()),
+    };
+    let host: String = octets.iter().map(|octet| format!(",{octet}")).collect();
+    let [high, low] = address.port().to_be_bytes();
+    format!("{family},{}{host},2,{high},{low}", octets.len())
+}
+
 /// The address that a client means which does not know its own: lftp sends `::`, clients behind NAT send
 /// private addresses. Both can only be where the control connection comes from.
 pub fn meant(to: SocketAddr, client: IpAddr) -> SocketAddr {
@@ -113,6 +152,22 @@ mod tests {
     }
 
     #[test]
+    fn long_addresses_both_ways() {
+        for (address, text) in [
+            ("127.0.0.1:5001", "4,4,127,0,0,1,2,19,137"),
+            ("[::1]:5001", "6,16,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,1,2,19,137"),
+        ] {
+            let address: SocketAddr = address.parse().unwrap();
+            assert_eq!(long_host_port(address), text);
+            assert_eq!(parse_lprt(text.as_bytes()), Ok(address));
+        }
+        assert_eq!(parse_lprt(b"5,4,1,2,3,4,2,5,6"), Err(BadLprt::Family));
+        for bad in ["", "4", "4,4,1,2,3,4,2,5", "4,4,1,2,3,4,2,5,256", "4,4,1,2,3,4,3,5,6", "6,16,1,2,5,6", "x"] {
+            assert_eq!(parse_lprt(bad.as_bytes()), Err(BadLprt::Syntax), "{bad}");
+        }
+    }
+
+    #[test]
     fn clients_that_do_not_know_their_address() {
         let client: IpAddr = "192.0.2.1".parse().unwrap();
         for typed in ["0.0.0.0:2000", "[::]:2000", "10.0.0.1:2000"] {
@@ -125,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn bounces() {
+    fn bug_01_bounces() {
         let client: IpAddr = "127.0.0.1".parse().unwrap();
         assert!(!is_bounce("127.0.0.1:1024".parse().unwrap(), client));
         assert!(!is_bounce("[::ffff:127.0.0.1]:1024".parse().unwrap(), client));

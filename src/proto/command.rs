@@ -6,10 +6,14 @@
 
 use std::net::SocketAddr;
 
-use super::address::{self, BadEprt};
+use super::address::{self, BadEprt, BadLprt};
+use super::arguments::{self, Bad, FactChanges};
+use super::checksum::Algorithm;
 use super::entry::Time;
 use super::secret::Secret;
+use super::site::{self, BadSite, Site};
 use super::verb::{self, Argument, Row, Verb};
+use super::wire::{Mode, Structure, Type};
 
 /// An argument that names something: its octets as the client sent them.
 pub type Name = Vec<u8>;
@@ -22,54 +26,63 @@ pub enum Command {
     Acct,
     Allo(u64),
     Appe(Name),
+    Avbl(Name),
     Cdup,
+    /// XCRC, XMD5, XSHA and their kin.
+    Checksum(Algorithm, Name),
     Clnt,
+    Comb(Vec<Name>),
+    Csid,
     Cwd(Name),
     Dele(Name),
     Eprt(SocketAddr),
     Epsv(Epsv),
     Feat,
+    Hash(Name),
     Help(Option<Name>),
+    Host(Name),
+    Lang(Option<Name>),
     List(Name),
+    Lprt(SocketAddr),
+    Lpsv,
+    Md5(Name),
+    /// What may be a time and a pathname, or a pathname.
     Mdtm(Name),
+    Mfct(Time, Name),
+    Mff(FactChanges, Name),
     Mfmt(Time, Name),
     Mkd(Name),
     Mlsd(Name),
     Mlst(Name),
-    Mode,
+    Mode(Mode),
     Nlst(Name),
     Noop,
     Opts(Opts),
     Pass(Secret),
     Pasv,
     Port(SocketAddr),
+    Pret,
     Pwd,
     Quit,
+    /// First and last octet; none for the whole file.
+    Rang(Option<(u64, u64)>),
     Rein,
     Rest(u64),
     Retr(Name),
     Rmd(Name),
+    Rmda(Name),
     Rnfr(Name),
     Rnto(Name),
-    SiteHelp,
+    Site(Site),
     Size(Name),
+    Smnt,
     Stat(Option<Name>),
     Stor(Name),
     Stou(Option<Name>),
-    Stru,
+    Stru(Structure),
     Syst,
     Type(Type),
     User(Name),
-}
-
-/// How the octets of a file are represented on the data connection (RFC 959 §3.1.1).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Type {
-    /// TYPE A N: lines end with CR LF.
-    #[default]
-    Ascii,
-    /// TYPE I, TYPE L 8: as they are.
-    Image,
 }
 
 /// The argument of EPSV (RFC 2428 §3).
@@ -88,10 +101,14 @@ pub enum Epsv {
 /// The argument of OPTS (RFC 2389 §4).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Opts {
-    /// `UTF8 ON` (or without a word): pathnames are octets anyway.
-    Utf8On,
+    /// `UTF8 ON` (or without a word), or `OFF`.
+    Utf8(bool),
     /// `MLST` and the facts wanted (RFC 3659 §7.9).
     Mlst(Vec<u8>),
+    /// `HASH` and an algorithm, if one is given (draft-bryan-ftpext-hash §3.2).
+    Hash(Vec<u8>),
+    /// `MODE Z LEVEL` and a level.
+    Deflate(u8),
 }
 
 /// Why a line is not a command. Replies are made of it in `session/error.rs`.
@@ -109,8 +126,12 @@ pub enum BadCommand {
     Parameter(&'static Row),
     /// A network protocol that the data connection cannot have (RFC 2428 §2).
     Family,
+    /// The same, of LPRT (RFC 1639 §3).
+    LongFamily,
     /// SITE with an unknown word.
     Site,
+    /// SITE with a wrong argument.
+    SiteArgument(&'static site::Row),
 }
 
 /// The row of a line's verb, and its argument: all after one space. A line of spaces has no verb.
@@ -138,130 +159,94 @@ pub fn parse(row: &'static Row, argument: &[u8]) -> Result<Command, BadCommand> 
     let name = || argument.to_vec();
     let optional = || (!blank).then(name);
     let syntax = BadCommand::Argument(row);
+    let bad = |bad: Bad| match bad {
+        Bad::Syntax => BadCommand::Argument(row),
+        Bad::Parameter => BadCommand::Parameter(row),
+        Bad::Family => BadCommand::Family,
+    };
     Ok(match row.verb {
         Verb::Abor => Command::Abor,
         Verb::Acct => Command::Acct,
-        Verb::Allo => Command::Allo(parse_allo(argument).ok_or(syntax)?),
+        Verb::Allo => Command::Allo(arguments::allo(argument).ok_or(syntax)?),
         Verb::Appe => Command::Appe(name()),
+        Verb::Avbl => Command::Avbl(optional().unwrap_or_default()),
         Verb::Cdup => Command::Cdup,
         Verb::Clnt => Command::Clnt,
+        Verb::Comb => Command::Comb(arguments::names(argument).filter(|names| names.len() > 1).ok_or(syntax)?),
+        Verb::Csid => Command::Csid,
         Verb::Cwd => Command::Cwd(name()),
         Verb::Dele => Command::Dele(name()),
         Verb::Eprt => Command::Eprt(address::parse_eprt(argument).map_err(|error| match error {
             BadEprt::Syntax => syntax,
             BadEprt::Family => BadCommand::Family,
         })?),
-        Verb::Epsv => Command::Epsv(parse_epsv(argument, row)?),
+        Verb::Epsv => Command::Epsv(arguments::epsv(argument).map_err(bad)?),
         Verb::Feat => Command::Feat,
+        Verb::Hash => Command::Hash(name()),
         Verb::Help => Command::Help(optional()),
+        Verb::Host => Command::Host(Some(name()).filter(|name| arguments::is_host_name(name)).ok_or(syntax)?),
+        Verb::Lang => Command::Lang(optional()),
         Verb::List => Command::List(optional().unwrap_or_default()),
+        Verb::Lprt => Command::Lprt(address::parse_lprt(argument).map_err(|error| match error {
+            BadLprt::Syntax => syntax,
+            BadLprt::Family => BadCommand::LongFamily,
+        })?),
+        Verb::Lpsv => Command::Lpsv,
+        Verb::Md5 => Command::Md5(name()),
         Verb::Mdtm => Command::Mdtm(name()),
+        Verb::Mfct => {
+            let (time, name) = arguments::time_and_name(argument).ok_or(syntax)?;
+            Command::Mfct(time, name)
+        }
+        Verb::Mff => {
+            let (changes, name) = arguments::facts_and_name(argument).map_err(bad)?;
+            Command::Mff(changes, name)
+        }
         Verb::Mfmt => {
-            let (time, path) = parse_mfmt(argument).ok_or(syntax)?;
-            Command::Mfmt(time, path.to_vec())
+            let (time, name) = arguments::time_and_name(argument).ok_or(syntax)?;
+            Command::Mfmt(time, name)
         }
         Verb::Mkd => Command::Mkd(name()),
         Verb::Mlsd => Command::Mlsd(optional().unwrap_or_default()),
         Verb::Mlst => Command::Mlst(optional().unwrap_or_default()),
-        Verb::Mode => only(argument, b"S", row, Command::Mode)?,
+        Verb::Mode => Command::Mode(arguments::mode_code(argument).map_err(bad)?),
         Verb::Nlst => Command::Nlst(optional().unwrap_or_default()),
         Verb::Noop => Command::Noop,
-        Verb::Opts => Command::Opts(parse_opts(argument, row)?),
+        Verb::Opts => Command::Opts(arguments::opts(argument).map_err(bad)?),
         Verb::Pass => Command::Pass(Secret::new(name())),
         Verb::Pasv => Command::Pasv,
         Verb::Port => Command::Port(address::parse_host_port(argument).ok_or(syntax)?),
+        Verb::Pret if arguments::is_transfer(argument) => Command::Pret,
+        Verb::Pret => return Err(syntax),
         Verb::Pwd => Command::Pwd,
         Verb::Quit => Command::Quit,
+        Verb::Rang => Command::Rang(arguments::range(argument).ok_or(syntax)?),
         Verb::Rein => Command::Rein,
         Verb::Rest => Command::Rest(address::decimal(argument.trim_ascii()).ok_or(syntax)?),
         Verb::Retr => Command::Retr(name()),
         Verb::Rmd => Command::Rmd(name()),
+        Verb::Rmda => Command::Rmda(name()),
         Verb::Rnfr => Command::Rnfr(name()),
         Verb::Rnto => Command::Rnto(name()),
-        Verb::Site if argument.trim_ascii().eq_ignore_ascii_case(b"HELP") => Command::SiteHelp,
-        Verb::Site => return Err(BadCommand::Site),
+        Verb::Site => Command::Site(site::parse(argument).map_err(|error| match error {
+            BadSite::Unknown => BadCommand::Site,
+            BadSite::Argument(row) => BadCommand::SiteArgument(row),
+        })?),
         Verb::Size => Command::Size(name()),
+        Verb::Smnt => Command::Smnt,
         Verb::Stat => Command::Stat(optional()),
         Verb::Stor => Command::Stor(name()),
         Verb::Stou => Command::Stou(optional()),
-        Verb::Stru => only(argument, b"F", row, Command::Stru)?,
+        Verb::Stru => Command::Stru(arguments::structure_code(argument).map_err(bad)?),
         Verb::Syst => Command::Syst,
-        Verb::Type => Command::Type(parse_type(argument, row)?),
+        Verb::Type => Command::Type(arguments::type_code(argument).map_err(bad)?),
         Verb::User => Command::User(name()),
+        Verb::Xcrc => Command::Checksum(Algorithm::Crc32, name()),
+        Verb::Xmd5 => Command::Checksum(Algorithm::Md5, name()),
+        Verb::Xsha1 => Command::Checksum(Algorithm::Sha1, name()),
+        Verb::Xsha256 => Command::Checksum(Algorithm::Sha256, name()),
+        Verb::Xsha512 => Command::Checksum(Algorithm::Sha512, name()),
     })
-}
-
-/// ```text
-/// <type-code> ::= A [<sp> <form-code>] | E [<sp> <form-code>] | I | L <sp> <byte-size>
-/// ```
-/// `L8` without the space is what some devices send.
-fn parse_type(argument: &[u8], row: &'static Row) -> Result<Type, BadCommand> {
-    let mut words = argument.split(|&octet| octet == b' ').filter(|word| !word.is_empty());
-    let code = words.next().ok_or(BadCommand::Argument(row))?.to_ascii_uppercase();
-    let second = words.next().map(<[u8]>::to_ascii_uppercase);
-    if words.next().is_some() {
-        return Err(BadCommand::Argument(row));
-    }
-    match (code.as_slice(), second.as_deref()) {
-        (b"A", None | Some(b"N")) => Ok(Type::Ascii),
-        (b"I", None) | (b"L", Some(b"8")) | (b"L8", None) => Ok(Type::Image),
-        _ => Err(BadCommand::Parameter(row)),
-    }
-}
-
-/// STRU and MODE: one code of those that the RFC has is offered.
-fn only(argument: &[u8], code: &[u8], row: &'static Row, command: Command) -> Result<Command, BadCommand> {
-    let offered = argument.trim_ascii().eq_ignore_ascii_case(code);
-    if offered { Ok(command) } else { Err(BadCommand::Parameter(row)) }
-}
-
-fn parse_epsv(argument: &[u8], row: &'static Row) -> Result<Epsv, BadCommand> {
-    match argument.trim_ascii() {
-        b"" => Ok(Epsv::Same),
-        b"1" => Ok(Epsv::V4),
-        b"2" => Ok(Epsv::V6),
-        word if word.eq_ignore_ascii_case(b"ALL") => Ok(Epsv::All),
-        word if address::decimal(word).is_some() => Err(BadCommand::Family),
-        _ => Err(BadCommand::Argument(row)),
-    }
-}
-
-/// ```text
-/// ALLO <SP> <decimal-integer> [<SP> R <SP> <decimal-integer>]
-/// ```
-fn parse_allo(argument: &[u8]) -> Option<u64> {
-    let mut words = argument.split(|&octet| octet == b' ').filter(|word| !word.is_empty());
-    let size = address::decimal(words.next()?)?;
-    match (words.next(), words.next(), words.next()) {
-        (None, ..) => Some(size),
-        (Some(b"R" | b"r"), Some(record), None) => address::decimal(record).map(|_| size),
-        _ => None,
-    }
-}
-
-/// ```text
-/// MFMT <SP> time-val <SP> pathname
-/// ```
-fn parse_mfmt(argument: &[u8]) -> Option<(Time, &[u8])> {
-    let space = argument.iter().position(|&octet| octet == b' ')?;
-    let (time, path) = argument.split_at(space);
-    let path = path.strip_prefix(b" ")?;
-    if path.is_empty() { None } else { Some((Time::from_time_val(time)?, path)) }
-}
-
-fn parse_opts(argument: &[u8], row: &'static Row) -> Result<Opts, BadCommand> {
-    let mut words = argument.splitn(2, |&octet| octet == b' ');
-    let verb = words.next().unwrap_or_default();
-    let options = words.next().unwrap_or_default().trim_ascii();
-    if verb.eq_ignore_ascii_case(b"MLST") {
-        Ok(Opts::Mlst(options.to_vec()))
-    } else if !verb.eq_ignore_ascii_case(b"UTF8") && !verb.eq_ignore_ascii_case(b"UTF-8") {
-        Err(BadCommand::Argument(row))
-    } else if options.is_empty() || options.eq_ignore_ascii_case(b"ON") {
-        Ok(Opts::Utf8On)
-    } else {
-        Err(BadCommand::Parameter(row))
-    }
 }
 
 #[cfg(test)]
@@ -282,10 +267,13 @@ mod tests {
             ("i", Type::Image),
             ("L 8", Type::Image),
             ("l8", Type::Image),
+            ("A T", Type::Ascii),
+            ("e", Type::Ebcdic),
+            ("E n", Type::Ebcdic),
         ] {
             assert_eq!(command(&format!("type {argument}")), Ok(Command::Type(expected)), "{argument}");
         }
-        for argument in ["A X", "L 9", "L", "E", "I N", "Q"] {
+        for argument in ["A X", "A C", "E C", "L 9", "L", "I N", "Q"] {
             assert!(matches!(command(&format!("TYPE {argument}")), Err(BadCommand::Parameter(_))), "{argument}");
         }
         assert!(matches!(command("TYPE"), Err(BadCommand::Argument(_))));
@@ -319,5 +307,6 @@ mod tests {
         assert_eq!(command("AUTH TLS"), Err(BadCommand::NotOffered));
         assert_eq!(command("GET / HTTP/1.1"), Err(BadCommand::Foreign));
         assert_eq!(command("SITE NAMEFMT 1"), Err(BadCommand::Site));
+        assert!(matches!(command("SITE CHMOD"), Err(BadCommand::SiteArgument(_))));
     }
 }

@@ -31,6 +31,8 @@ pub struct Attributes {
     pub size: u64,
     /// Last change of the contents.
     pub modified: Time,
+    /// When it was made, if the storage knows.
+    pub created: Option<Time>,
     /// The lower twelve bits of a Unix mode.
     pub mode: u32,
     /// Hard links.
@@ -69,8 +71,10 @@ pub struct Permissions {
     pub make_directory: bool,
     /// Remove directories.
     pub remove_directory: bool,
-    /// Change times.
+    /// Change times and modes.
     pub set_attributes: bool,
+    /// Change the time of creation.
+    pub set_created: bool,
 }
 
 impl Permissions {
@@ -84,6 +88,7 @@ impl Permissions {
         make_directory: true,
         remove_directory: true,
         set_attributes: true,
+        set_created: true,
     };
 
     /// Look and read, change nothing.
@@ -96,5 +101,6 @@ impl Permissions {
         make_directory: false,
         remove_directory: false,
         set_attributes: false,
+        set_created: false,
     };
 }

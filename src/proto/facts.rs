@@ -6,7 +6,7 @@ use crate::proto::entry::{Attributes, Kind, Permissions};
 
 /// A set of facts: those that a client is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Facts(u8);
+pub struct Facts(u16);
 
 /// A fact that this server knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub enum Fact {
     Size,
     /// Last change (§7.5.3).
     Modify,
+    /// When it was made (§7.5.4).
+    Create,
     /// What this user may do (§7.5.5).
     Perm,
     /// Equal for two names of one file (§7.5.2).
@@ -32,7 +34,8 @@ pub enum Fact {
 impl Default for Facts {
     /// Owner and group are numbers that few clients show, so they must be asked for.
     fn default() -> Self {
-        [Fact::Type, Fact::Size, Fact::Modify, Fact::Perm, Fact::Unique, Fact::UnixMode].into_iter().collect()
+        let default = [Fact::Type, Fact::Size, Fact::Modify, Fact::Create, Fact::Perm, Fact::Unique, Fact::UnixMode];
+        default.into_iter().collect()
     }
 }
 
@@ -62,14 +65,20 @@ impl Facts {
 
     /// Append `fact=value;` for each that applies. A space and the pathname follow (RFC 3659 §7.2).
     pub fn write(self, out: &mut Vec<u8>, attributes: &Attributes, permissions: &Permissions) {
-        for fact in self.iter().filter(|&fact| fact != Fact::Size || attributes.kind == Kind::File) {
+        let known = |fact: &Fact| match fact {
+            Fact::Size => attributes.kind == Kind::File,
+            Fact::Create => attributes.created.is_some(),
+            _ => true,
+        };
+        for fact in self.iter().filter(known) {
             out.extend_from_slice(fact.name().as_bytes());
             out.push(b'=');
             // Writing to a Vec does not fail.
             let _ = match fact {
                 Fact::Type => out.write_all(type_of(attributes.kind)),
                 Fact::Size => write!(out, "{}", attributes.size),
-                Fact::Modify => out.write_all(attributes.modified.time_val().as_bytes()),
+                Fact::Modify => out.write_all(attributes.modified.exact_time_val().as_bytes()),
+                Fact::Create => out.write_all(attributes.created.unwrap_or_default().exact_time_val().as_bytes()),
                 Fact::Perm => {
                     write_perm(out, attributes.kind, permissions);
                     Ok(())
@@ -102,6 +111,7 @@ impl Fact {
             Self::Type => "type",
             Self::Size => "size",
             Self::Modify => "modify",
+            Self::Create => "create",
             Self::Perm => "perm",
             Self::Unique => "unique",
             Self::UnixMode => "UNIX.mode",
@@ -110,7 +120,7 @@ impl Fact {
         }
     }
 
-    fn bit(self) -> u8 {
+    fn bit(self) -> u16 {
         1 << self as u8
     }
 }
@@ -144,8 +154,17 @@ fn write_perm(out: &mut Vec<u8>, kind: Kind, may: &Permissions) {
 }
 
 /// In the order in which they are told.
-const ALL: [Fact; 8] =
-    [Fact::Type, Fact::Size, Fact::Modify, Fact::Perm, Fact::Unique, Fact::UnixMode, Fact::UnixOwner, Fact::UnixGroup];
+const ALL: [Fact; 9] = [
+    Fact::Type,
+    Fact::Size,
+    Fact::Modify,
+    Fact::Create,
+    Fact::Perm,
+    Fact::Unique,
+    Fact::UnixMode,
+    Fact::UnixOwner,
+    Fact::UnixGroup,
+];
 
 #[cfg(test)]
 mod tests {
@@ -156,7 +175,8 @@ mod tests {
         let attributes = Attributes {
             kind,
             size: 12,
-            modified: Time { seconds: 1_767_225_600, nanoseconds: 5 },
+            modified: Time { seconds: 1_767_225_600, nanoseconds: 5_000_000 },
+            created: (kind == Kind::File).then(Time::default),
             mode: 0o100_644,
             links: 1,
             owner: 1000,
@@ -172,7 +192,7 @@ mod tests {
     fn a_file() {
         assert_eq!(
             written(Facts::default(), Kind::File, &Permissions::ALL),
-            "type=file;size=12;modify=20260101000000;perm=adfrw;unique=801gabc;UNIX.mode=0644;"
+            "type=file;size=12;modify=20260101000000.005;create=19700101000000;perm=adfrw;unique=801gabc;UNIX.mode=0644;"
         );
         let rest = Facts::select(b"UNIX.group;UNIX.owner");
         assert_eq!(written(rest, Kind::File, &Permissions::ALL), "UNIX.owner=1000;UNIX.group=100;");
@@ -195,13 +215,13 @@ mod tests {
 
     #[test]
     fn selections() {
-        assert_eq!(Facts::default().names(), "type;size;modify;perm;unique;UNIX.mode;");
-        assert_eq!(Facts::select(b"Unix.MODE;create;SIZE;Type").names(), "type;size;UNIX.mode;");
-        for none in ["", ";", ";;", "create;", "typ", "type=;"] {
+        assert_eq!(Facts::default().names(), "type;size;modify;create;perm;unique;UNIX.mode;");
+        assert_eq!(Facts::select(b"Unix.MODE;charset;SIZE;Type").names(), "type;size;UNIX.mode;");
+        for none in ["", ";", ";;", "charset;", "typ", "type=;"] {
             assert_eq!(Facts::select(none.as_bytes()).names(), "", "{none}");
         }
         assert_eq!(written(Facts::select(b""), Kind::File, &Permissions::ALL), "");
-        for bits in 0..=u8::MAX {
+        for bits in 0..1 << ALL.len() {
             assert_eq!(Facts::select(Facts(bits).names().as_bytes()), Facts(bits));
         }
     }
@@ -210,11 +230,11 @@ mod tests {
     fn features() {
         assert_eq!(
             Facts::default().feature(),
-            "MLST type*;size*;modify*;perm*;unique*;UNIX.mode*;UNIX.owner;UNIX.group;"
+            "MLST type*;size*;modify*;create*;perm*;unique*;UNIX.mode*;UNIX.owner;UNIX.group;"
         );
         assert_eq!(
             Facts::select(b"size").feature(),
-            "MLST type;size*;modify;perm;unique;UNIX.mode;UNIX.owner;UNIX.group;"
+            "MLST type;size*;modify;create;perm;unique;UNIX.mode;UNIX.owner;UNIX.group;"
         );
     }
 }

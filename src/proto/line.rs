@@ -162,14 +162,14 @@ mod tests {
     }
 
     #[test]
-    fn line_ends() {
+    fn bug_17_line_ends() {
         assert_eq!(texts(b"NOOP\r\nPWD\nSYST"), [b"NOOP".to_vec(), b"PWD".to_vec()]);
         assert_eq!(texts(b"\r\n\n"), [b"".to_vec(), b"".to_vec()]);
         assert_eq!(texts(b"a\rb\r\0c\r\r\n"), [b"a\rb\rc\r".to_vec()]);
     }
 
     #[test]
-    fn telnet() {
+    fn bug_16_telnet() {
         assert_eq!(texts(b"\xff\xf4\xff\xf2ABOR\r\n"), [b"ABOR".to_vec()]);
         assert_eq!(texts(b"NO\xff\xfb\x01OP\xff\xfe\xff\r\n"), [b"NOOP".to_vec()]);
         assert_eq!(texts(b"RETR \xff\xff\xffa\xff\r\n"), [b"RETR \xff\xffa\xff".to_vec()]);
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn too_long_lines_are_dropped_whole() {
+    fn bug_17_too_long_lines_are_dropped_whole() {
         let mut octets = vec![b'x'; MAX_LINE * 3];
         octets.extend(b"\r\nNOOP\r\n");
         assert_eq!(lines(&[&octets]), [Line::TooLong, Line::Complete(b"NOOP".to_vec())]);

@@ -3,45 +3,20 @@
 use std::borrow::Cow;
 use std::io::Write;
 
-use crate::proto::entry::{Entry, Kind, Time};
+use super::charset::Charset;
+use super::entry::{Attributes, Kind, Time};
 
-/// Split an argument into options, as of `ls`, and what follows them.
-///
-/// Many clients send `-a`, `-al` or `-aln`, some with a pathname behind. An option is `-` and letters or
-/// digits; `--` ends them. One space after an option belongs to it, so that a name may begin with the next.
-pub fn split_options(argument: &[u8]) -> (&[u8], &[u8]) {
-    let mut rest = argument;
-    loop {
-        let mut words = rest.splitn(2, |&octet| octet == b' ');
-        let word = words.next().unwrap_or_default();
-        if word != b"--" && !is_option(word) {
-            break;
-        }
-        rest = words.next().unwrap_or_default();
-        if word == b"--" {
-            break;
-        }
-    }
-    let options = argument.strip_suffix(rest).unwrap_or_default();
-    (options.strip_suffix(b" ").unwrap_or(options), rest)
-}
-
-/// Append a line of LIST, in the columns of `ls -l` that clients parse.
-pub fn write_line(out: &mut Vec<u8>, entry: &Entry, now: Time) {
-    let of = &entry.attributes;
+/// Append the columns of `ls -l` that clients parse, up to the name.
+pub fn write_attributes(out: &mut Vec<u8>, of: &Attributes, now: Time) {
     let date = of.modified.ls_date(now);
     out.extend(mode_letters(of.kind, of.mode));
     // Writing to a Vec does not fail.
     let _ = write!(out, " {:>4} {:<8} {:<8} {:>8} {date} ", of.links, of.owner, of.group, of.size);
-    out.extend_from_slice(&safe_name(&entry.name));
-    out.extend_from_slice(b"\r\n");
 }
 
-/// Append a line of NLST: a name that can be used as it is (RFC 1123 §4.1.2.7).
-pub fn write_name(out: &mut Vec<u8>, prefix: &[u8], name: &[u8]) {
-    out.extend_from_slice(&safe_name(prefix));
-    out.extend_from_slice(&safe_name(name));
-    out.extend_from_slice(b"\r\n");
+/// Append a name that may be part of a line.
+pub fn write_name(out: &mut Vec<u8>, name: &[u8], charset: Charset) {
+    out.extend(charset.to_wire(safe_name(name).into_owned()));
 }
 
 /// The name with `?` for every octet that would end its line. All others stay as they are.
@@ -52,10 +27,6 @@ pub fn safe_name(name: &[u8]) -> Cow<'_, [u8]> {
     } else {
         name.into()
     }
-}
-
-fn is_option(word: &[u8]) -> bool {
-    matches!(word, [b'-', letters @ ..] if !letters.is_empty() && letters.iter().all(u8::is_ascii_alphanumeric))
 }
 
 /// `drwxr-xr-x`. A device is shown as a file: clients drop lines whose first letter they do not know.
@@ -89,40 +60,23 @@ fn mode_letters(kind: Kind, mode: u32) -> [u8; 10] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proto::entry::Attributes;
-
-    #[test]
-    fn options() {
-        for (argument, options, rest) in [
-            ("", "", ""),
-            ("dir", "", "dir"),
-            ("-a", "-a", ""),
-            ("-a ", "-a", ""),
-            ("-a -l", "-a -l", ""),
-            ("-aln dir", "-aln", "dir"),
-            ("-la /x y", "-la", "/x y"),
-            ("-a -l -1 x -l", "-a -l -1", "x -l"),
-            ("-a  x", "-a", " x"),
-            (" -a", "", " -a"),
-            ("-", "", "-"),
-            ("-a -", "-a", "-"),
-            ("-- -a", "--", "-a"),
-            ("-l -- -a b", "-l --", "-a b"),
-            ("--", "--", ""),
-            ("--all", "", "--all"),
-            ("-a.txt", "", "-a.txt"),
-            ("-a -a", "-a -a", ""),
-        ] {
-            let expected = (options.as_bytes(), rest.as_bytes());
-            assert_eq!(split_options(argument.as_bytes()), expected, "{argument:?}");
-        }
-    }
 
     fn line(kind: Kind, mode: u32, size: u64, name: &[u8]) -> String {
         let modified = Time { seconds: 1_767_225_600, nanoseconds: 0 };
-        let attributes = Attributes { kind, size, modified, mode, links: 1, owner: 1000, group: 1000, unique: (0, 0) };
+        let attributes = Attributes {
+            kind,
+            size,
+            modified,
+            created: None,
+            mode,
+            links: 1,
+            owner: 1000,
+            group: 1000,
+            unique: (0, 0),
+        };
         let mut out = Vec::new();
-        write_line(&mut out, &Entry { name: name.to_vec(), attributes }, modified);
+        write_attributes(&mut out, &attributes, modified);
+        write_name(&mut out, name, Charset::OCTETS);
         String::from_utf8(out).unwrap()
     }
 
@@ -130,11 +84,11 @@ mod tests {
     fn lines() {
         assert_eq!(
             line(Kind::File, 0o644, 1234, b"a name"),
-            "-rw-r--r--    1 1000     1000         1234 Jan  1 00:00 a name\r\n"
+            "-rw-r--r--    1 1000     1000         1234 Jan  1 00:00 a name"
         );
         assert_eq!(
             line(Kind::Directory, 0o755, 12_345_678_901, b"two\r\nlines"),
-            "drwxr-xr-x    1 1000     1000     12345678901 Jan  1 00:00 two??lines\r\n"
+            "drwxr-xr-x    1 1000     1000     12345678901 Jan  1 00:00 two??lines"
         );
     }
 
@@ -156,9 +110,9 @@ mod tests {
     #[test]
     fn names() {
         let mut out = Vec::new();
-        write_name(&mut out, b"dir/", b"\xFFa\nb");
-        write_name(&mut out, b"", b" c ");
-        assert_eq!(out, b"dir/\xFFa?b\r\n c \r\n");
+        write_name(&mut out, b"\xFFa\nb", Charset::OCTETS);
+        write_name(&mut out, "\u{e9}".as_bytes(), Charset::legacy());
+        assert_eq!(out, b"\xFFa?b\xE9");
         assert!(matches!(safe_name(b"plain \\ \xE4"), Cow::Borrowed(b"plain \\ \xE4")));
         assert_eq!(safe_name(b"\r\n\0").as_ref(), b"???");
     }

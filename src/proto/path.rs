@@ -58,6 +58,12 @@ impl VPath {
         &self.0
     }
 
+    /// Whether this is in `directory`, at any depth.
+    pub fn is_below(&self, directory: &Self) -> bool {
+        let rest = self.0.strip_prefix(directory.as_bytes());
+        rest.is_some_and(|rest| !rest.is_empty() && (directory.is_root() || rest.starts_with(b"/")))
+    }
+
     /// Whether this is the top of the tree.
     pub fn is_root(&self) -> bool {
         self.0 == b"/"
@@ -170,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_escapes() {
+    fn bug_13_nothing_escapes() {
         let mut random = 1u32;
         let mut base = VPath::root();
         for _ in 0..100_000 {

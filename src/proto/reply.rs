@@ -1,5 +1,6 @@
 //! Replies: a code and text, one line or more (RFC 959 §4.2).
 
+use super::charset::Charset;
 use super::line::escape;
 
 /// What a reply says. Named for events; two may share a number. The numbers are those of RFC 959 §5.4
@@ -7,6 +8,7 @@ use super::line::escape;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names say what happened")]
 pub enum Code {
+    RestartMarker,
     AboutToTransfer,
     Done,
     Superfluous,
@@ -21,8 +23,10 @@ pub enum Code {
     AbortComplete,
     EnteringPassive,
     EnteringExtendedPassive,
+    EnteringLongPassive,
     LoggedIn,
     FileActionDone,
+    Md5Is,
     PathnameIs,
     NeedPassword,
     NeedMoreInformation,
@@ -38,6 +42,7 @@ pub enum Code {
     NotOffered,
     BadSequence,
     NotForThatParameter,
+    BadLongFamily,
     BadProtocolFamily,
     NotLoggedIn,
     FileUnavailable,
@@ -50,6 +55,7 @@ impl Code {
     /// The three digits.
     pub fn number(self) -> u16 {
         match self {
+            Self::RestartMarker => 110,
             Self::AboutToTransfer => 150,
             Self::Done => 200,
             Self::Superfluous => 202,
@@ -62,9 +68,13 @@ impl Code {
             Self::Goodbye => 221,
             Self::TransferComplete | Self::AbortComplete => 226,
             Self::EnteringPassive => 227,
+            // RFC 1639 §4.
+            Self::EnteringLongPassive => 228,
             Self::EnteringExtendedPassive => 229,
             Self::LoggedIn => 230,
             Self::FileActionDone => 250,
+            // draft-twine-ftpmd5 §3.1.
+            Self::Md5Is => 251,
             Self::PathnameIs => 257,
             Self::NeedPassword => 331,
             Self::NeedMoreInformation => 350,
@@ -78,6 +88,8 @@ impl Code {
             Self::NotOffered => 502,
             Self::BadSequence => 503,
             Self::NotForThatParameter => 504,
+            // RFC 1639 §3.
+            Self::BadLongFamily => 521,
             // RFC 2428 §2.
             Self::BadProtocolFamily => 522,
             Self::NotLoggedIn => 530,
@@ -95,64 +107,69 @@ impl Code {
     }
 }
 
-/// A reply, ready to be sent.
+/// A reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
     /// Its code.
     pub code: Code,
-    octets: Vec<u8>,
+    /// One, or more.
+    lines: Vec<Vec<u8>>,
 }
 
 impl Reply {
     /// A reply of one line.
     pub fn new(code: Code, text: impl AsRef<[u8]>) -> Self {
-        let mut octets = Vec::with_capacity(text.as_ref().len() + 8);
-        push_line(&mut octets, code, b' ', text.as_ref());
-        Self { code, octets }
+        Self { code, lines: vec![text.as_ref().to_vec()] }
     }
 
     /// A reply of several lines: the first, any number between, and the last. The space in front of
     /// those between keeps them from looking like the last one (RFC 959 §4.2), and is what RFC 2389 §3.2
     /// and RFC 3659 §7.2 ask for.
     pub fn lines<T: AsRef<[u8]>>(code: Code, first: &str, between: impl IntoIterator<Item = T>, last: &str) -> Self {
-        let mut octets = Vec::new();
-        push_line(&mut octets, code, b'-', first.as_bytes());
-        for line in between {
-            octets.push(b' ');
-            escape(line.as_ref(), &mut octets);
-            octets.extend(b"\r\n");
+        let mut lines = vec![first.as_bytes().to_vec()];
+        lines.extend(between.into_iter().map(|line| line.as_ref().to_vec()));
+        lines.push(last.as_bytes().to_vec());
+        Self { code, lines }
+    }
+
+    /// Append what goes over the control connection.
+    pub fn write(&self, charset: Charset, out: &mut Vec<u8>) {
+        let last = self.lines.len().saturating_sub(1);
+        for (index, line) in self.lines.iter().enumerate() {
+            if index == 0 || index == last {
+                out.extend(self.code.number().to_string().into_bytes());
+                out.push(if index == last { b' ' } else { b'-' });
+            } else {
+                out.push(b' ');
+            }
+            escape(&charset.to_wire(line.clone()), out);
+            out.extend(b"\r\n");
         }
-        push_line(&mut octets, code, b' ', last.as_bytes());
-        Self { code, octets }
     }
-
-    /// What goes over the control connection.
-    pub fn octets(&self) -> &[u8] {
-        &self.octets
-    }
-}
-
-fn push_line(octets: &mut Vec<u8>, code: Code, separator: u8, text: &[u8]) {
-    octets.extend(code.number().to_string().into_bytes());
-    octets.push(separator);
-    escape(text, octets);
-    octets.extend(b"\r\n");
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn one_line_and_several() {
-        assert_eq!(Reply::new(Code::Done, "OK").octets(), b"200 OK\r\n");
-        let reply = Reply::lines(Code::SystemStatus, "Features:", ["SIZE", "UTF8"], "End");
-        assert_eq!(reply.octets(), b"211-Features:\r\n SIZE\r\n UTF8\r\n211 End\r\n");
+    fn octets(reply: &Reply, charset: Charset) -> Vec<u8> {
+        let mut out = Vec::new();
+        reply.write(charset, &mut out);
+        out
     }
 
     #[test]
-    fn text_never_ends_a_line() {
+    fn one_line_and_several() {
+        assert_eq!(octets(&Reply::new(Code::Done, "OK"), Charset::OCTETS), b"200 OK\r\n");
+        let reply = Reply::lines(Code::SystemStatus, "Features:", ["SIZE", "UTF8"], "End");
+        assert_eq!(octets(&reply, Charset::OCTETS), b"211-Features:\r\n SIZE\r\n UTF8\r\n211 End\r\n");
+    }
+
+    #[test]
+    fn bug_18_text_never_ends_a_line() {
         let reply = Reply::new(Code::PathnameIs, b"\"a\r\n221 b\xff\"");
-        assert_eq!(reply.octets(), b"257 \"a\r\0?221 b\xff\xff\"\r\n");
+        assert_eq!(octets(&reply, Charset::OCTETS), b"257 \"a\r\0?221 b\xff\xff\"\r\n");
+        let reply = Reply::new(Code::PathnameIs, "\u{ff}");
+        assert_eq!(octets(&reply, Charset::legacy()), b"257 \xff\xff\r\n");
     }
 }

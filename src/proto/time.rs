@@ -48,6 +48,18 @@ impl Time {
         format!("{year:04}{month:02}{day:02}{hour:02}{minute:02}{second:02}")
     }
 
+    /// With the fraction of the second, as far as it is known.
+    pub fn exact_time_val(self) -> String {
+        let mut text = self.time_val();
+        if self.nanoseconds > 0 {
+            let fraction = format!(".{:09}", self.nanoseconds.min(999_999_999));
+            // basic-ftp takes fewer than three digits for milliseconds.
+            let length = fraction.trim_end_matches('0').len().max(4);
+            text.push_str(fraction.get(..length).unwrap_or_default());
+        }
+        text
+    }
+
     /// What calendar and clock show, for any moment.
     pub fn civil(self) -> Civil {
         let days = self.seconds.div_euclid(DAY) + DAYS_BEFORE_1970;
@@ -172,6 +184,9 @@ mod tests {
         assert_eq!(time("19700101000000.5").nanoseconds, 500_000_000);
         assert_eq!(time("19700101000000.0000000019").nanoseconds, 1);
         assert_eq!(time("19981231235960"), time("19981231235959"));
+        for text in ["19700101000000", "19700101000000.500", "20260101000000.000000001", "20260101000000.12034"] {
+            assert_eq!(time(text).exact_time_val(), text);
+        }
     }
 
     #[test]

@@ -7,9 +7,10 @@ use Argument::{None as No, Optional, Required};
 #[allow(missing_docs, reason = "each is explained by its row")]
 #[rustfmt::skip]
 pub enum Verb {
-    Abor, Acct, Allo, Appe, Cdup, Clnt, Cwd, Dele, Eprt, Epsv, Feat, Help, List, Mdtm, Mfmt, Mkd, Mlsd, Mlst,
-    Mode, Nlst, Noop, Opts, Pass, Pasv, Port, Pwd, Quit, Rein, Rest, Retr, Rmd, Rnfr, Rnto, Site, Size, Stat,
-    Stor, Stou, Stru, Syst, Type, User,
+    Abor, Acct, Allo, Appe, Avbl, Cdup, Clnt, Comb, Csid, Cwd, Dele, Eprt, Epsv, Feat, Hash, Help, Host, Lang,
+    List, Lprt, Lpsv, Md5, Mdtm, Mfct, Mff, Mfmt, Mkd, Mlsd, Mlst, Mode, Nlst, Noop, Opts, Pass, Pasv, Port,
+    Pret, Pwd, Quit, Rang, Rein, Rest, Retr, Rmd, Rmda, Rnfr, Rnto, Site, Size, Smnt, Stat, Stor, Stou, Stru,
+    Syst, Type, User, Xcrc, Xmd5, Xsha1, Xsha256, Xsha512,
 }
 
 /// Whether a verb has an argument.
@@ -38,10 +39,14 @@ pub struct Row {
     pub login: bool,
     /// Answered at once while a transfer runs, if it has no argument; all others wait for its end.
     pub during_transfer: bool,
-    /// Its line in FEAT (RFC 2389 §3.2), if it has one. MLST's depends on OPTS and is made elsewhere.
+    /// Its line in FEAT (RFC 2389 §3.2), if it has one that never changes. Those that depend on OPTS or on
+    /// the storage are made elsewhere.
     pub feature: Option<&'static str>,
     /// Where it is defined.
     pub rfc: &'static str,
+    /// What it may be answered (RFC 959 §5.4), besides what holds for every verb: 421, 500 for a line that is
+    /// too long, 501, and 530 before login.
+    pub replies: &'static [u16],
 }
 
 impl Row {
@@ -61,8 +66,15 @@ pub fn is_foreign(name: &[u8]) -> bool {
     FOREIGN.iter().any(|other| other.as_bytes().eq_ignore_ascii_case(name))
 }
 
-const fn row(verb: Verb, name: &'static str, syntax: &'static str, argument: Argument, rfc: &'static str) -> Row {
-    Row { verb, name, syntax, argument, login: true, during_transfer: false, feature: None, rfc }
+const fn row(
+    verb: Verb,
+    name: &'static str,
+    syntax: &'static str,
+    argument: Argument,
+    rfc: &'static str,
+    replies: &'static [u16],
+) -> Row {
+    Row { verb, name, syntax, argument, login: true, during_transfer: false, feature: None, rfc, replies }
 }
 
 impl Row {
@@ -84,58 +96,98 @@ impl Row {
 
 /// Every name of every verb.
 pub static TABLE: &[Row] = &[
-    row(Verb::Abor, "ABOR", "", No, "959 §4.1.3").at_once(),
-    row(Verb::Acct, "ACCT", "account", Required, "959 §4.1.1").open(),
-    row(Verb::Allo, "ALLO", "size [R size]", Required, "959 §4.1.3"),
-    row(Verb::Appe, "APPE", "pathname", Required, "959 §4.1.3"),
-    row(Verb::Cdup, "CDUP", "", No, "959 §4.1.1"),
-    row(Verb::Clnt, "CLNT", "name", Required, "(WinSCP, FileZilla)").open().feature("CLNT"),
-    row(Verb::Cwd, "CWD", "pathname", Required, "959 §4.1.1"),
-    row(Verb::Dele, "DELE", "pathname", Required, "959 §4.1.3"),
-    row(Verb::Eprt, "EPRT", "|family|address|port|", Required, "2428 §2").feature("EPRT"),
-    row(Verb::Epsv, "EPSV", "[1 | 2 | ALL]", Optional, "2428 §3").feature("EPSV"),
-    row(Verb::Feat, "FEAT", "", No, "2389 §3").open(),
-    row(Verb::Help, "HELP", "[verb]", Optional, "959 §4.1.3").open(),
-    row(Verb::List, "LIST", "[options] [pathname]", Optional, "959 §4.1.3"),
-    row(Verb::Mdtm, "MDTM", "pathname", Required, "3659 §3").feature("MDTM"),
-    row(Verb::Mfmt, "MFMT", "time pathname", Required, "draft-somers-ftp-mfxx §3").feature("MFMT"),
-    row(Verb::Mkd, "MKD", "pathname", Required, "959 §4.1.3"),
-    row(Verb::Mlsd, "MLSD", "[pathname]", Optional, "3659 §7"),
-    row(Verb::Mlst, "MLST", "[pathname]", Optional, "3659 §7"),
-    row(Verb::Mode, "MODE", "S", Required, "959 §4.1.2"),
-    row(Verb::Nlst, "NLST", "[options] [pathname]", Optional, "959 §4.1.3"),
-    row(Verb::Noop, "NOOP", "", No, "959 §4.1.3").open().at_once(),
-    row(Verb::Opts, "OPTS", "verb [options]", Required, "2389 §4").open(),
-    row(Verb::Pass, "PASS", "password", Optional, "959 §4.1.1").open(),
-    row(Verb::Pasv, "PASV", "", No, "959 §4.1.2"),
-    row(Verb::Port, "PORT", "h1,h2,h3,h4,p1,p2", Required, "959 §4.1.2"),
-    row(Verb::Pwd, "PWD", "", No, "959 §4.1.3"),
-    row(Verb::Quit, "QUIT", "", No, "959 §4.1.1").open(),
-    row(Verb::Rein, "REIN", "", No, "959 §4.1.1").open(),
-    row(Verb::Rest, "REST", "offset", Required, "3659 §5").feature("REST STREAM"),
-    row(Verb::Retr, "RETR", "pathname", Required, "959 §4.1.3"),
-    row(Verb::Rmd, "RMD", "pathname", Required, "959 §4.1.3"),
-    row(Verb::Rnfr, "RNFR", "pathname", Required, "959 §4.1.3"),
-    row(Verb::Rnto, "RNTO", "pathname", Required, "959 §4.1.3"),
-    row(Verb::Site, "SITE", "HELP", Required, "959 §4.1.3"),
-    row(Verb::Size, "SIZE", "pathname", Required, "3659 §4").feature("SIZE"),
-    row(Verb::Stat, "STAT", "[pathname]", Optional, "959 §4.1.3").at_once(),
-    row(Verb::Stor, "STOR", "pathname", Required, "959 §4.1.3"),
-    row(Verb::Stou, "STOU", "[pathname]", Optional, "959 §4.1.3"),
-    row(Verb::Stru, "STRU", "F", Required, "959 §4.1.2"),
-    row(Verb::Syst, "SYST", "", No, "959 §4.1.3").open(),
-    row(Verb::Type, "TYPE", "A [N] | I | L 8", Required, "959 §4.1.2"),
-    row(Verb::User, "USER", "name", Required, "959 §4.1.1").open(),
-    row(Verb::Cdup, "XCUP", "", No, "775"),
-    row(Verb::Cwd, "XCWD", "pathname", Required, "775"),
-    row(Verb::Mkd, "XMKD", "pathname", Required, "775"),
-    row(Verb::Pwd, "XPWD", "", No, "775"),
-    row(Verb::Rmd, "XRMD", "pathname", Required, "775"),
+    row(Verb::Abor, "ABOR", "", No, "959 §4.1.3", &[226]).at_once(),
+    row(Verb::Acct, "ACCT", "account", Required, "959 §4.1.1", &[202]).open(),
+    row(Verb::Allo, "ALLO", "size [R size]", Required, "959 §4.1.3", &[200, 552]),
+    row(Verb::Appe, "APPE", "pathname", Required, "959 §4.1.3", &[150, 226, 425, 426, 450, 451, 504, 550, 552, 553]),
+    row(Verb::Avbl, "AVBL", "[pathname]", Optional, "draft-peterson-streamlined §4", &[213, 550]).feature("AVBL"),
+    row(Verb::Cdup, "CDUP", "", No, "959 §4.1.1", &[250, 550]),
+    row(Verb::Clnt, "CLNT", "name", Required, "(WinSCP, FileZilla)", &[200]).open().feature("CLNT"),
+    row(Verb::Comb, "COMB", "target source ...", Required, "(GlobalSCAPE, CuteFTP)", &[250, 451, 550, 552])
+        .feature("COMB"),
+    row(Verb::Csid, "CSID", "[name=value; ...]", Optional, "draft-peterson-streamlined §6", &[200])
+        .open()
+        .feature("CSID"),
+    row(Verb::Cwd, "CWD", "pathname", Required, "959 §4.1.1", &[250, 550]),
+    row(Verb::Dele, "DELE", "pathname", Required, "959 §4.1.3", &[250, 550]),
+    row(Verb::Eprt, "EPRT", "|family|address|port|", Required, "2428 §2", &[200, 503, 504, 522]).feature("EPRT"),
+    row(Verb::Epsv, "EPSV", "[1 | 2 | ALL]", Optional, "2428 §3", &[200, 229, 522]).feature("EPSV"),
+    row(Verb::Feat, "FEAT", "", No, "2389 §3", &[211]).open(),
+    row(Verb::Hash, "HASH", "pathname", Required, "draft-bryan-ftpext-hash §3", &[213, 451, 550, 553]),
+    row(Verb::Help, "HELP", "[verb]", Optional, "959 §4.1.3", &[214]).open(),
+    row(Verb::Host, "HOST", "name", Required, "7151 §3", &[220, 503]).open().feature("HOST"),
+    row(Verb::Lang, "LANG", "[tag]", Optional, "2640 §4", &[200, 504]).open().feature("LANG EN*"),
+    row(Verb::List, "LIST", "[options] [pathname]", Optional, "959 §4.1.3", &[150, 226, 425, 426, 550]),
+    row(Verb::Lprt, "LPRT", "4,4,h1,h2,h3,h4,2,p1,p2", Required, "1639 §3", &[200, 503, 504, 521]),
+    row(Verb::Lpsv, "LPSV", "", No, "1639 §4", &[228, 503]),
+    row(Verb::Md5, "MD5", "pathname", Required, "draft-twine-ftpmd5 §3", &[251, 451, 550, 553]).feature("MD5"),
+    row(Verb::Mdtm, "MDTM", "[time] pathname", Required, "3659 §3", &[213, 550]).feature("MDTM"),
+    row(Verb::Mfct, "MFCT", "time pathname", Required, "draft-somers-ftp-mfxx §4", &[213, 504, 550]),
+    row(Verb::Mff, "MFF", "fact=value; ... pathname", Required, "draft-somers-ftp-mfxx §5", &[213, 504, 550]),
+    row(Verb::Mfmt, "MFMT", "time pathname", Required, "draft-somers-ftp-mfxx §3", &[213, 550]).feature("MFMT"),
+    row(Verb::Mkd, "MKD", "pathname", Required, "959 §4.1.3", &[257, 550]),
+    row(Verb::Mlsd, "MLSD", "[pathname]", Optional, "3659 §7", &[150, 226, 425, 426, 550]),
+    row(Verb::Mlst, "MLST", "[pathname]", Optional, "3659 §7", &[250, 550]),
+    row(Verb::Mode, "MODE", "S | B | C | Z", Required, "959 §4.1.2", &[200, 504]).feature("MODE Z"),
+    row(Verb::Nlst, "NLST", "[options] [pathname]", Optional, "959 §4.1.3", &[150, 226, 425, 426, 550]),
+    row(Verb::Noop, "NOOP", "", No, "959 §4.1.3", &[200]).open().at_once(),
+    row(Verb::Opts, "OPTS", "verb [options]", Required, "2389 §4", &[200, 504]).open(),
+    row(Verb::Pass, "PASS", "password", Optional, "959 §4.1.1", &[230, 503]).open(),
+    row(Verb::Pasv, "PASV", "", No, "959 §4.1.2", &[227, 503, 522]),
+    row(Verb::Port, "PORT", "h1,h2,h3,h4,p1,p2", Required, "959 §4.1.2", &[200, 503, 504]),
+    row(Verb::Pret, "PRET", "command", Required, "(drftpd)", &[200]).feature("PRET"),
+    row(Verb::Pwd, "PWD", "", No, "959 §4.1.3", &[257]),
+    row(Verb::Quit, "QUIT", "", No, "959 §4.1.1", &[221]).open(),
+    row(Verb::Rang, "RANG", "first last", Required, "draft-bryan-ftp-range §3", &[350]).feature("RANG STREAM"),
+    row(Verb::Rein, "REIN", "", No, "959 §4.1.1", &[220]).open(),
+    row(Verb::Rest, "REST", "offset", Required, "3659 §5", &[350]).feature("REST STREAM"),
+    row(Verb::Retr, "RETR", "pathname", Required, "959 §4.1.3", &[150, 226, 425, 426, 451, 504, 550, 554]),
+    row(Verb::Rmd, "RMD", "pathname", Required, "959 §4.1.3", &[250, 550]),
+    row(Verb::Rmda, "RMDA", "pathname", Required, "draft-peterson-streamlined §3", &[250, 550]).feature("RMDA"),
+    row(Verb::Rnfr, "RNFR", "pathname", Required, "959 §4.1.3", &[350, 550]),
+    row(Verb::Rnto, "RNTO", "pathname", Required, "959 §4.1.3", &[250, 503, 550, 553]),
+    row(
+        Verb::Site,
+        "SITE",
+        "command",
+        Required,
+        "959 §4.1.3",
+        &[200, 211, 214, 250, 257, 350, 451, 503, 550, 552, 553],
+    ),
+    row(Verb::Size, "SIZE", "pathname", Required, "3659 §4", &[213, 550]).feature("SIZE"),
+    row(Verb::Smnt, "SMNT", "pathname", Required, "959 §4.1.1", &[202]),
+    row(Verb::Stat, "STAT", "[pathname]", Optional, "959 §4.1.3", &[211, 212, 213, 550]).at_once(),
+    row(
+        Verb::Stor,
+        "STOR",
+        "pathname",
+        Required,
+        "959 §4.1.3",
+        &[110, 150, 226, 425, 426, 450, 451, 504, 550, 552, 553, 554],
+    ),
+    row(Verb::Stou, "STOU", "[pathname]", Optional, "959 §4.1.3", &[150, 226, 425, 426, 451, 550, 552, 553]),
+    row(Verb::Stru, "STRU", "F | R", Required, "959 §4.1.2", &[200, 504]),
+    row(Verb::Syst, "SYST", "", No, "959 §4.1.3", &[215]).open(),
+    row(Verb::Type, "TYPE", "A [N | T] | E [N | T] | I | L 8", Required, "959 §4.1.2", &[200, 504]),
+    row(Verb::User, "USER", "name", Required, "959 §4.1.1", &[331]).open(),
+    row(Verb::Xcrc, "XCRC", CHECKSUM, Required, "(GlobalSCAPE, ProFTPD)", &[250, 451, 550, 553]).feature("XCRC"),
+    row(Verb::Cdup, "XCUP", "", No, "775", &[250, 550]),
+    row(Verb::Cwd, "XCWD", "pathname", Required, "775", &[250, 550]),
+    row(Verb::Xmd5, "XMD5", CHECKSUM, Required, "(GlobalSCAPE, ProFTPD)", &[250, 451, 550, 553]).feature("XMD5"),
+    row(Verb::Mkd, "XMKD", "pathname", Required, "775", &[257, 550]),
+    row(Verb::Pwd, "XPWD", "", No, "775", &[257]),
+    row(Verb::Rmd, "XRMD", "pathname", Required, "775", &[250, 550]),
+    row(Verb::Xsha1, "XSHA", CHECKSUM, Required, "(GlobalSCAPE, ProFTPD)", &[250, 451, 550, 553]).feature("XSHA"),
+    row(Verb::Xsha1, "XSHA1", CHECKSUM, Required, "(GlobalSCAPE, ProFTPD)", &[250, 451, 550, 553]).feature("XSHA1"),
+    row(Verb::Xsha256, "XSHA256", CHECKSUM, Required, "(GlobalSCAPE, ProFTPD)", &[250, 451, 550, 553])
+        .feature("XSHA256"),
+    row(Verb::Xsha512, "XSHA512", CHECKSUM, Required, "(GlobalSCAPE, ProFTPD)", &[250, 451, 550, 553])
+        .feature("XSHA512"),
 ];
 
-const NOT_OFFERED: &[&str] = &[
-    "ADAT", "AUTH", "CCC", "CONF", "ENC", "HOST", "LANG", "LPRT", "LPSV", "MFCT", "MFF", "MIC", "PBSZ", "PROT", "SMNT",
-];
+const CHECKSUM: &str = "pathname [start [end]]";
+
+const NOT_OFFERED: &[&str] = &["ADAT", "AUTH", "CCC", "CONF", "DSIZ", "ENC", "MIC", "MMD5", "PBSZ", "PROT", "THMB"];
 
 const FOREIGN: &[&str] =
     &["CONNECT", "DELETE", "EHLO", "GET", "HEAD", "HELO", "HOST:", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"];

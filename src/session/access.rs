@@ -1,18 +1,31 @@
-//! Access control (RFC 959 §4.1.1): USER, PASS, REIN.
+//! Access control: USER, PASS, REIN (RFC 959 §4.1.1), HOST (RFC 7151).
+
+use std::rc::Rc;
 
 use super::Session;
 use super::state::{Login, Parameters, User};
 use crate::env::{Denial, Env};
+use crate::proto::charset::Charset;
 use crate::proto::command::Name;
 use crate::proto::path::VPath;
 use crate::proto::reply::{Code, Reply};
 use crate::proto::secret::Secret;
 
 impl<E: Env> Session<'_, E> {
+    /// HOST. There is one host here, whatever the client calls it; its choice is over once it has named
+    /// a user (RFC 7151 §3.2).
+    pub(super) fn host(&self) -> Result<Reply, Reply> {
+        match self.login {
+            Login::Nobody => Ok(Reply::new(Code::ReadyForUser, "Ready for a user of that host")),
+            Login::Named(_) | Login::User(_) => Err(Reply::new(Code::BadSequence, "HOST comes before USER")),
+        }
+    }
+
     /// USER, which also flushes a log-in before it; the transfer parameters stay. The reply is the same
     /// for every name, known or not (RFC 2577 §6).
     pub(super) fn user_name(&mut self, name: Name) -> Reply {
         self.login = Login::Named(name);
+        self.choose_charset();
         Reply::new(Code::NeedPassword, "Please give your password")
     }
 
@@ -29,7 +42,9 @@ impl<E: Env> Session<'_, E> {
             Denial::Unavailable => Reply::new(Code::Leaving, "Accounts cannot be checked at the moment"),
         })?;
         let directory = VPath::root().join(&grant.start)?;
-        self.login = Login::User(User { name, volume: grant.volume, directory });
+        let charset = grant.charset.and_then(|name| Charset::find(&name)).unwrap_or_default();
+        self.login = Login::User(User { name, volume: Rc::new(grant.volume), directory, charset });
+        self.choose_charset();
         Ok(match grant.message {
             Some(text) => Reply::lines(Code::LoggedIn, "Welcome", text.lines(), "Logged in"),
             None => Reply::new(Code::LoggedIn, "Logged in"),
@@ -40,6 +55,13 @@ impl<E: Env> Session<'_, E> {
     pub(super) fn reinitialize(&mut self) -> Reply {
         self.login = Login::Nobody;
         self.parameters = Parameters::default();
+        self.choose_charset();
         Reply::new(Code::ReadyForUser, "Ready for a new user")
+    }
+
+    /// What the client asked for comes first, then what is configured.
+    pub(super) fn choose_charset(&mut self) {
+        let configured = if let Login::User(user) = &self.login { user.charset } else { Charset::OCTETS };
+        self.control.charset = self.parameters.charset.unwrap_or(configured);
     }
 }

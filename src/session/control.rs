@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::env::{Ending, Env, Received};
+use crate::proto::charset::Charset;
 use crate::proto::line::{Line, Lines};
 use crate::proto::reply::Reply;
 
@@ -17,6 +18,8 @@ pub(super) enum Incoming {
 /// Lines in, replies out. Both are kept here, so that waiting for either can be cancelled.
 pub(super) struct Control<'e, E> {
     env: &'e E,
+    /// In which pathnames are said.
+    pub(super) charset: Charset,
     lines: Lines,
     /// Lines that came during a transfer and wait for its end.
     deferred: VecDeque<Line>,
@@ -25,12 +28,12 @@ pub(super) struct Control<'e, E> {
 
 impl<'e, E: Env> Control<'e, E> {
     pub(super) fn new(env: &'e E) -> Self {
-        Self { env, lines: Lines::default(), deferred: VecDeque::new(), replies: Vec::new() }
+        Self { env, charset: Charset::OCTETS, lines: Lines::default(), deferred: VecDeque::new(), replies: Vec::new() }
     }
 
     /// Queue a reply. It leaves before the session next waits for the client, together with others.
     pub(super) fn say(&mut self, reply: &Reply) {
-        self.replies.extend_from_slice(reply.octets());
+        reply.write(self.charset, &mut self.replies);
     }
 
     /// Send what is queued. Cancel safe. A client that is gone is noticed when it is read from.

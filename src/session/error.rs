@@ -5,6 +5,7 @@ use crate::proto::command::BadCommand;
 use crate::proto::path::BadName;
 use crate::proto::reply::{Code, Reply};
 use crate::proto::verb::Row;
+use crate::proto::wire::Malformed;
 
 /// The reply to a line that is not a command (RFC 959 §5.4).
 impl From<BadCommand> for Reply {
@@ -18,6 +19,10 @@ impl From<BadCommand> for Reply {
                 Self::new(Code::NotForThatParameter, format!("Not for that parameter; offered: {}", usage(row)))
             }
             BadCommand::Family => Self::new(Code::BadProtocolFamily, "Network protocol not supported, use (1,2)"),
+            BadCommand::LongFamily => Self::new(Code::BadLongFamily, "Supported address families are (4,6)"),
+            BadCommand::SiteArgument(row) => {
+                Self::new(Code::ArgumentError, format!("Syntax: SITE {} {}", row.name, row.syntax).trim_end())
+            }
             BadCommand::Site => Self::new(Code::SyntaxError, "SITE command not understood"),
         }
     }
@@ -94,10 +99,22 @@ pub(super) fn broken(error: DataError) -> Reply {
     Reply::new(Code::TransferAborted, text)
 }
 
+/// The reply when what came is not what was agreed on.
+pub(super) fn malformed(error: Malformed) -> Reply {
+    match error {
+        Malformed::Truncated => Reply::new(Code::TransferAborted, "The end of the file is missing"),
+        Malformed::Syntax => Reply::new(Code::LocalError, "Not of the form that MODE and STRU ask for"),
+        Malformed::LineInRecord => Reply::new(Code::LocalError, "A record holds the octet that ends records here"),
+        Malformed::Expansion => Reply::new(Code::NoSpace, "Too much would come of it"),
+    }
+}
+
 /// The reply when the storage failed in the middle of a transfer (RFC 959 §5.4: 451, 552).
 pub(super) fn while_transferring(error: StorageError) -> Reply {
     match error {
         StorageError::NoSpace => error.into(),
+        // STOU, whose name was taken meanwhile.
+        StorageError::Exists => to_be_written(error),
         _ => Reply::new(Code::LocalError, "Local error; transfer aborted"),
     }
 }

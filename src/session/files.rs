@@ -1,25 +1,32 @@
-//! Files and directories, but for their contents: CWD, PWD, MKD, RMD, DELE, RNFR, RNTO (RFC 959), SIZE,
-//! MDTM, MLST (RFC 3659), MFMT.
+//! Directories and names: CWD, PWD, MKD, RMD, DELE, RNFR, RNTO (RFC 959 §4.1), RMDA.
+
+use std::rc::Rc;
 
 use super::error::to_be_written;
-use super::{Login, Session};
+use super::state::Pending;
+use super::{Login, Session, walk};
 use crate::env::{Env, Event, StorageError};
-use crate::proto::command::Type;
-use crate::proto::entry::{Kind, Time};
+use crate::proto::entry::Kind;
 use crate::proto::path::{VPath, quoted};
 use crate::proto::reply::{Code, Reply};
 
 impl<E: Env> Session<'_, E> {
     pub(super) async fn change_directory(&mut self, name: &[u8]) -> Result<Reply, Reply> {
-        let Login::User(user) = &mut self.login else {
-            return Err(super::not_logged_in());
-        };
+        let path = self.directory(name).await?;
+        if let Login::User(user) = &mut self.login {
+            user.directory = path;
+        }
+        Ok(Reply::new(Code::FileActionDone, "Directory changed"))
+    }
+
+    /// What `name` names, which must be a directory.
+    pub(super) async fn directory(&self, name: &[u8]) -> Result<VPath, Reply> {
+        let user = self.user()?;
         let path = user.directory.join(name)?;
         if self.env.stat(&user.volume, &path).await?.kind != Kind::Directory {
             return Err(StorageError::NotDirectory.into());
         }
-        user.directory = path;
-        Ok(Reply::new(Code::FileActionDone, "Directory changed"))
+        Ok(path)
     }
 
     pub(super) fn working_directory(&self) -> Result<Reply, Reply> {
@@ -43,6 +50,18 @@ impl<E: Env> Session<'_, E> {
         Ok(Reply::new(Code::FileActionDone, "Directory removed"))
     }
 
+    /// RMDA: a directory and all that is in it (draft-peterson-streamlined §3).
+    pub(super) async fn remove_tree(&mut self, name: &[u8]) -> Result<Reply, Reply> {
+        let path = self.directory(name).await?;
+        let (env, volume) = (self.env, Rc::clone(&self.user()?.volume));
+        if path.is_root() {
+            return Err(StorageError::Denied.into());
+        }
+        self.attend_command(walk::remove(env, &volume, path.clone())).await?;
+        self.env.record(Event::Changed("RMDA", &path));
+        Ok(Reply::new(Code::FileActionDone, "Directory removed"))
+    }
+
     pub(super) async fn delete(&self, name: &[u8]) -> Result<Reply, Reply> {
         let user = self.user()?;
         let path = user.directory.join(name)?;
@@ -55,59 +74,19 @@ impl<E: Env> Session<'_, E> {
         let user = self.user()?;
         let path = user.directory.join(name)?;
         self.env.stat(&user.volume, &path).await?;
-        self.rename_from = Some(path);
+        self.pending = Some(Pending::Rename(path));
         Ok(Reply::new(Code::NeedMoreInformation, "Now RNTO"))
     }
 
-    pub(super) async fn rename_to(&self, from: Option<VPath>, name: &[u8]) -> Result<Reply, Reply> {
+    pub(super) async fn rename_to(&self, pending: Option<Pending>, name: &[u8]) -> Result<Reply, Reply> {
         let user = self.user()?;
-        let from = from.ok_or_else(|| Reply::new(Code::BadSequence, "RNFR must come right before"))?;
+        let Some(Pending::Rename(from)) = pending else {
+            return Err(Reply::new(Code::BadSequence, "RNFR must come right before"));
+        };
         let to = user.directory.join(name).map_err(|_| to_be_written(StorageError::BadName))?;
         self.env.rename(&user.volume, &from, &to).await.map_err(to_be_written)?;
         self.env.record(Event::Renamed(&from, &to));
         Ok(Reply::new(Code::FileActionDone, "Renamed"))
-    }
-
-    /// SIZE is what a transfer would move (RFC 3659 §4). In TYPE A that takes reading the whole file, so
-    /// it is refused, as the RFC allows.
-    pub(super) async fn size(&self, name: &[u8]) -> Result<Reply, Reply> {
-        let user = self.user()?;
-        if self.parameters.representation == Type::Ascii {
-            return Err(Reply::new(Code::FileUnavailable, "SIZE is offered in TYPE I only"));
-        }
-        let attributes = self.env.stat(&user.volume, &user.directory.join(name)?).await?;
-        if attributes.kind != Kind::File {
-            return Err(StorageError::NotFile.into());
-        }
-        Ok(Reply::new(Code::FileStatus, attributes.size.to_string()))
-    }
-
-    pub(super) async fn modification_time(&self, name: &[u8]) -> Result<Reply, Reply> {
-        let user = self.user()?;
-        let attributes = self.env.stat(&user.volume, &user.directory.join(name)?).await?;
-        Ok(Reply::new(Code::FileStatus, attributes.modified.time_val()))
-    }
-
-    /// draft-somers-ftp-mfxx §3.1: `213 Modify=time; pathname`.
-    pub(super) async fn set_modification_time(&self, time: Time, name: &[u8]) -> Result<Reply, Reply> {
-        let user = self.user()?;
-        let path = user.directory.join(name)?;
-        self.env.set_modified(&user.volume, &path, time).await?;
-        let mut text = format!("Modify={}; ", time.time_val()).into_bytes();
-        text.extend_from_slice(name);
-        Ok(Reply::new(Code::FileStatus, text))
-    }
-
-    /// MLST: the facts of one thing, over the control connection (RFC 3659 §7.2).
-    pub(super) async fn machine_list_one(&self, name: &[u8]) -> Result<Reply, Reply> {
-        let user = self.user()?;
-        let path = user.directory.join(name)?;
-        let attributes = self.env.stat(&user.volume, &path).await?;
-        let mut line = Vec::new();
-        self.parameters.facts.write(&mut line, &attributes, &self.env.permissions(&user.volume));
-        line.push(b' ');
-        line.extend_from_slice(path.as_bytes());
-        Ok(Reply::lines(Code::FileActionDone, "Facts:", [line], "End"))
     }
 }
 

@@ -1,16 +1,27 @@
-//! What the server says of itself: FEAT (RFC 2389), HELP, STAT (RFC 959 §4.1.3).
+//! What the server says of itself: FEAT (RFC 2389), HELP, STAT (RFC 959 §4.1.3), LANG (RFC 2640), CSID.
 
 use super::error::usage;
-use super::params::type_code;
+use super::params::{mode_code, structure_code, type_code};
 use super::{Login, Session};
 use crate::env::Env;
+use crate::proto::checksum::Algorithm;
 use crate::proto::reply::{Code, Reply};
+use crate::proto::site;
 use crate::proto::verb::{Row, TABLE};
 
 impl<E: Env> Session<'_, E> {
     pub(super) fn features(&self) -> Reply {
         let mut lines: Vec<String> = TABLE.iter().filter_map(|row| row.feature).map(str::to_owned).collect();
         lines.push(self.parameters.facts.feature());
+        let algorithm =
+            |one: Algorithm| format!("{}{};", one.name(), if one == self.parameters.algorithm { "*" } else { "" });
+        lines.push(format!("HASH {}", Algorithm::ALL.map(algorithm).concat()));
+        if self.user().is_ok_and(|user| self.env.permissions(&user.volume).set_created) {
+            lines.extend(["MFCT".to_owned(), "MFF Create;Modify;UNIX.mode;".to_owned()]);
+        } else {
+            lines.push("MFF Modify;UNIX.mode;".to_owned());
+        }
+        lines.extend(site::TABLE.iter().map(|row| format!("SITE {}", row.name)));
         // RFC 3659 §6 and RFC 2640 §3.2: names without a verb of their own.
         lines.extend(["TVFS".to_owned(), "UTF8".to_owned()]);
         lines.sort_unstable();
@@ -22,6 +33,7 @@ impl<E: Env> Session<'_, E> {
     }
 
     pub(super) fn status_lines(&self, transfer: &str) -> Vec<Vec<u8>> {
+        let format = self.parameters.format;
         let mut user = b"Logged in as ".to_vec();
         match &self.login {
             Login::User(known) => user.extend_from_slice(&known.name),
@@ -30,10 +42,35 @@ impl<E: Env> Session<'_, E> {
         vec![
             format!("Connected from {}", self.env.remote_address().ip()).into_bytes(),
             user,
-            format!("TYPE {}; STRU F; MODE S", type_code(self.parameters.representation)).into_bytes(),
+            format!(
+                "TYPE {}; STRU {}; MODE {}",
+                type_code(format.representation),
+                structure_code(format.structure),
+                mode_code(format.mode)
+            )
+            .into_bytes(),
             transfer.as_bytes().to_vec(),
         ]
     }
+}
+
+/// LANG: this server speaks English (RFC 2640 §4.1).
+pub(super) fn language(tag: Option<&[u8]>) -> Result<Reply, Reply> {
+    let tag = tag.unwrap_or(b"EN").trim_ascii().to_ascii_lowercase();
+    let mut parts = tag.split(|&octet| octet == b'-');
+    match parts.next() {
+        Some(b"en") => Ok(Reply::new(Code::Done, "Language is EN")),
+        _ if tag.iter().all(|octet| octet.is_ascii_alphanumeric() || *octet == b'-') => {
+            Err(Reply::new(Code::NotForThatParameter, "Only EN is spoken"))
+        }
+        _ => Err(Reply::new(Code::ArgumentError, "Not a language tag")),
+    }
+}
+
+/// CSID (draft-peterson-streamlined §6): what client and server tell each other of themselves.
+pub(super) fn identify() -> Reply {
+    let version = env!("CARGO_PKG_VERSION");
+    Reply::new(Code::Done, format!("Name=wasi-ftpd; Version={version}; OS=WASI; CaseSensitive=1; DirSep=/;"))
 }
 
 pub(super) fn help() -> Reply {

@@ -4,24 +4,34 @@
 //! command early. Only `transfer` waits for anything while the client may still speak.
 
 mod access;
+mod checksum;
 mod control;
+mod copy;
 mod error;
+mod facts;
 mod files;
 mod info;
+mod lister;
 mod listing;
 mod params;
+mod ports;
 mod race;
+mod retrieve;
+mod site;
 mod state;
+mod store;
 mod transfer;
+mod walk;
 
 use control::{Control, Incoming};
-use state::{Login, Parameters, User};
+use state::{Login, Parameters, Pending, User};
 
 use crate::env::{Ending, Env, Event};
+use crate::proto::arguments::FactChanges;
 use crate::proto::command::{self, Command};
 use crate::proto::line::Line;
-use crate::proto::path::VPath;
 use crate::proto::reply::{Code, Reply};
+use crate::proto::verb::Verb;
 
 /// Serve one client over `env`, until it or the host ends the session.
 pub async fn serve<E: Env>(env: &E) {
@@ -30,7 +40,7 @@ pub async fn serve<E: Env>(env: &E) {
         control: Control::new(env),
         login: Login::Nobody,
         parameters: Parameters::default(),
-        rename_from: None,
+        pending: None,
         ending: None,
     };
     session.run().await;
@@ -42,8 +52,8 @@ struct Session<'e, E: Env> {
     control: Control<'e, E>,
     login: Login<E::Volume>,
     parameters: Parameters<E::Port>,
-    /// What RNFR named, for the very next command.
-    rename_from: Option<VPath>,
+    /// What the last command has begun.
+    pending: Option<Pending>,
     /// Seen while a transfer ran, and due after it.
     ending: Option<Ending>,
 }
@@ -78,9 +88,9 @@ impl<E: Env> Session<'_, E> {
 
     /// Do what a line says, and reply.
     async fn obey(&mut self, line: Line) -> After {
-        let rename_from = self.rename_from.take();
+        let pending = self.pending.take();
         let (verb, result) = match &line {
-            Line::Complete(line) => self.answer(line, rename_from).await,
+            Line::Complete(line) => self.answer(line, pending).await,
             Line::TooLong => ("", Err(Reply::new(Code::LineTooLong, "Command line too long"))),
         };
         if let Err(refusal) = &result {
@@ -95,7 +105,7 @@ impl<E: Env> Session<'_, E> {
     }
 
     /// The verb of a line, and the reply to it.
-    async fn answer(&mut self, line: &[u8], rename_from: Option<VPath>) -> (&'static str, Result<Reply, Reply>) {
+    async fn answer(&mut self, line: &[u8], pending: Option<Pending>) -> (&'static str, Result<Reply, Reply>) {
         let (row, argument) = match command::split(line) {
             Ok(found) => found,
             Err(error) => return ("", Err(error.into())),
@@ -103,55 +113,79 @@ impl<E: Env> Session<'_, E> {
         if row.login && !matches!(self.login, Login::User(_)) {
             return (row.name, Err(not_logged_in()));
         }
-        let result = match command::parse(row, argument) {
-            Ok(command) => self.perform(command, rename_from).await,
+        // Names and passwords are octets, whatever the charset.
+        let argument = match row.verb {
+            Verb::User | Verb::Pass | Verb::Acct => argument.to_vec(),
+            _ => self.control.charset.from_wire(argument),
+        };
+        let result = match command::parse(row, &argument) {
+            Ok(command) => self.perform(command, pending).await,
             Err(error) => Err(error.into()),
         };
         (row.name, result)
     }
 
-    async fn perform(&mut self, command: Command, rename_from: Option<VPath>) -> Result<Reply, Reply> {
+    async fn perform(&mut self, command: Command, pending: Option<Pending>) -> Result<Reply, Reply> {
         match command {
             Command::Abor => Ok(self.abort_nothing()),
             Command::Acct => Ok(Reply::new(Code::Superfluous, "No account is needed")),
             Command::Allo(size) => self.allocate(size).await,
             Command::Appe(name) => self.append(&name).await,
+            Command::Avbl(name) => self.available(&name).await,
             Command::Cdup => self.change_directory(b"..").await,
+            Command::Checksum(algorithm, argument) => self.checksum(algorithm, &argument).await,
             Command::Clnt => Ok(Reply::new(Code::Done, "Noted")),
+            Command::Comb(names) => self.combine(&names).await,
+            Command::Csid => Ok(info::identify()),
             Command::Cwd(name) => self.change_directory(&name).await,
             Command::Dele(name) => self.delete(&name).await,
-            Command::Eprt(to) | Command::Port(to) => self.active(to),
+            Command::Eprt(to) | Command::Lprt(to) | Command::Port(to) => self.active(to),
             Command::Epsv(which) => self.extended_passive(which),
             Command::Feat => Ok(self.features()),
+            Command::Hash(name) => self.hash(&name).await,
             Command::Help(None) => Ok(info::help()),
             Command::Help(Some(verb)) => info::help_on(&verb),
+            Command::Host(_) => self.host(),
+            Command::Lang(tag) => info::language(tag.as_deref()),
             Command::List(argument) => self.list(&argument).await,
-            Command::Mdtm(name) => self.modification_time(&name).await,
-            Command::Mfmt(time, name) => self.set_modification_time(time, &name).await,
+            Command::Lpsv => self.long_passive(),
+            Command::Md5(name) => self.md5(&name).await,
+            Command::Mdtm(argument) => self.modification_time(&argument).await,
+            Command::Mfct(time, name) => {
+                self.change_facts(FactChanges { created: Some(time), ..<_>::default() }, &name).await
+            }
+            Command::Mff(changes, name) => self.change_facts(changes, &name).await,
+            Command::Mfmt(time, name) => {
+                self.change_facts(FactChanges { modified: Some(time), ..<_>::default() }, &name).await
+            }
             Command::Mkd(name) => self.make_directory(&name).await,
             Command::Mlsd(name) => self.machine_list(&name).await,
             Command::Mlst(name) => self.machine_list_one(&name).await,
-            Command::Mode => Ok(Reply::new(Code::Done, "Mode is S")),
+            Command::Mode(mode) => Ok(self.mode(mode)),
             Command::Nlst(argument) => self.name_list(&argument).await,
             Command::Noop => Ok(Reply::new(Code::Done, "OK")),
-            Command::Opts(options) => Ok(self.set_options(options)),
+            Command::Opts(options) => self.set_options(options),
             Command::Pass(password) => self.password(&password).await,
             Command::Pasv => self.passive(),
+            Command::Pret => Ok(Reply::new(Code::Done, "OK")),
             Command::Pwd => self.working_directory(),
             Command::Quit => Ok(Reply::new(Code::Goodbye, "Goodbye")),
+            Command::Rang(range) => Ok(self.range(range)),
             Command::Rein => Ok(self.reinitialize()),
             Command::Rest(offset) => Ok(self.restart(offset)),
             Command::Retr(name) => self.retrieve(&name).await,
             Command::Rmd(name) => self.remove_directory(&name).await,
+            Command::Rmda(name) => self.remove_tree(&name).await,
             Command::Rnfr(name) => self.rename_from(&name).await,
-            Command::Rnto(name) => self.rename_to(rename_from, &name).await,
-            Command::SiteHelp => Ok(Reply::lines(Code::HelpText, "SITE commands:", ["HELP"], "End")),
+            Command::Rnto(name) => self.rename_to(pending, &name).await,
+            Command::Site(command) => self.site(command, pending).await,
             Command::Size(name) => self.size(&name).await,
+            Command::Smnt => Ok(Reply::new(Code::Superfluous, "Everything is mounted")),
             Command::Stat(None) => Ok(self.status()),
             Command::Stat(Some(argument)) => self.status_of(&argument).await,
             Command::Stor(name) => self.store(&name).await,
             Command::Stou(name) => self.store_unique(name.as_deref()).await,
-            Command::Stru => Ok(Reply::new(Code::Done, "Structure is F")),
+            Command::Stru(structure) => Ok(self.structure(structure)),
             Command::Syst => Ok(Reply::new(Code::SystemType, "UNIX Type: L8")),
             Command::Type(representation) => Ok(self.represent(representation)),
             Command::User(name) => Ok(self.user_name(name)),

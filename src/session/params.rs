@@ -1,104 +1,80 @@
-//! Transfer parameters (RFC 959 §4.1.2): TYPE, PORT, PASV, EPRT, EPSV, REST, OPTS, ALLO, and ABOR of
-//! nothing.
-
-use std::net::{IpAddr, SocketAddr};
+//! Transfer parameters: TYPE, STRU, MODE (RFC 959 §4.1.2), REST (RFC 3659 §5), RANG, OPTS (RFC 2389 §4),
+//! ALLO, AVBL.
 
 use super::Session;
-use super::error::no_port;
-use crate::env::DataError;
+use super::state::Start;
 use crate::env::Env;
-use crate::proto::address::{self, is_bounce, meant};
-use crate::proto::command::{Epsv, Opts, Type};
+use crate::proto::charset::Charset;
+use crate::proto::checksum::Algorithm;
+use crate::proto::command::Opts;
 use crate::proto::facts::Facts;
 use crate::proto::reply::{Code, Reply};
+use crate::proto::wire::{Mode, Structure, Type};
 
 impl<E: Env> Session<'_, E> {
     pub(super) fn represent(&mut self, representation: Type) -> Reply {
-        self.parameters.representation = representation;
+        self.parameters.format.representation = representation;
         Reply::new(Code::Done, format!("Type is {}", type_code(representation)))
     }
 
-    /// PORT and EPRT. The host checks the address again, by its own rules.
-    pub(super) fn active(&mut self, to: SocketAddr) -> Result<Reply, Reply> {
-        self.not_extended_only()?;
-        self.parameters.port = None;
-        let client = self.env.remote_address().ip();
-        let to = meant(to, client);
-        // RFC 2577 §3: 504 for what would be a bounce, before any packet.
-        if is_bounce(to, client) {
-            return Err(no_port(DataError::Refused));
-        }
-        self.parameters.port = Some(self.env.active(to).map_err(no_port)?);
-        Ok(Reply::new(Code::Done, "OK"))
+    pub(super) fn structure(&mut self, structure: Structure) -> Reply {
+        self.parameters.format.structure = structure;
+        Reply::new(Code::Done, format!("Structure is {}", structure_code(structure)))
     }
 
-    pub(super) fn passive(&mut self) -> Result<Reply, Reply> {
-        self.not_extended_only()?;
-        if !self.env.local_address().is_ipv4() {
-            return Err(Reply::new(Code::BadProtocolFamily, "PASV has no form for IPv6; use EPSV"));
-        }
-        let address = self.listen()?;
-        let IpAddr::V4(ip) = address.ip().to_canonical() else {
-            self.parameters.port = None;
-            return Err(Reply::new(Code::BadProtocolFamily, "PASV has no form for IPv6; use EPSV"));
-        };
-        let text = format!("Entering Passive Mode ({})", address::host_port(ip, address.port()));
-        Ok(Reply::new(Code::EnteringPassive, text))
-    }
-
-    pub(super) fn extended_passive(&mut self, which: Epsv) -> Result<Reply, Reply> {
-        let v4 = self.env.local_address().is_ipv4();
-        match which {
-            Epsv::All => {
-                self.parameters.extended_only = true;
-                return Ok(Reply::new(Code::Done, "Only EPSV from now on"));
-            }
-            // The data connection runs over the protocol of the control connection (RFC 2428 §3).
-            Epsv::V4 if !v4 => {
-                return Err(Reply::new(Code::BadProtocolFamily, "Network protocol not supported, use (2)"));
-            }
-            Epsv::V6 if v4 => {
-                return Err(Reply::new(Code::BadProtocolFamily, "Network protocol not supported, use (1)"));
-            }
-            Epsv::Same | Epsv::V4 | Epsv::V6 => {}
-        }
-        let port = self.listen()?.port();
-        // Nothing behind the parenthesis: busybox reads to the end of the line.
-        Ok(Reply::new(Code::EnteringExtendedPassive, format!("Entering Extended Passive Mode (|||{port}|)")))
-    }
-
-    fn listen(&mut self) -> Result<SocketAddr, Reply> {
-        // The old port is given back before another is asked for.
-        self.parameters.port = None;
-        let port = self.env.passive().map_err(no_port)?;
-        let address = self.env.port_address(&port);
-        self.parameters.port = Some(port);
-        Ok(address)
-    }
-
-    /// RFC 2428 §4: after EPSV ALL, every other way to set up a data connection is refused.
-    fn not_extended_only(&self) -> Result<(), Reply> {
-        if self.parameters.extended_only {
-            return Err(Reply::new(Code::BadSequence, "Only EPSV is allowed after EPSV ALL"));
-        }
-        Ok(())
+    pub(super) fn mode(&mut self, mode: Mode) -> Reply {
+        self.parameters.format.mode = mode;
+        Reply::new(Code::Done, format!("Mode is {}", mode_code(mode)))
     }
 
     /// REST. What the offset means is known only when the transfer begins (RFC 3659 §5).
     pub(super) fn restart(&mut self, offset: u64) -> Reply {
-        self.parameters.restart = offset;
+        self.parameters.start = if offset == 0 { Start::Whole } else { Start::At(offset) };
         Reply::new(Code::NeedMoreInformation, format!("Restarting at {offset}"))
     }
 
-    pub(super) fn set_options(&mut self, options: Opts) -> Reply {
-        match options {
-            Opts::Utf8On => Reply::new(Code::Done, "UTF8 is always on"),
+    /// RANG (draft-bryan-ftp-range §3). It takes the place of a REST.
+    pub(super) fn range(&mut self, range: Option<(u64, u64)>) -> Reply {
+        let (start, text) = match range {
+            Some((first, last)) => {
+                (Start::Range(first, last), format!("Restarting at {first}. End Byte range at {last}."))
+            }
+            None => (Start::Whole, "The whole file".to_owned()),
+        };
+        self.parameters.start = start;
+        Reply::new(Code::NeedMoreInformation, text)
+    }
+
+    pub(super) fn set_options(&mut self, options: Opts) -> Result<Reply, Reply> {
+        let text = match options {
+            Opts::Utf8(wanted) => {
+                self.parameters.charset = Some(if wanted { Charset::OCTETS } else { self.legacy_charset() });
+                self.choose_charset();
+                format!("Pathnames are in {}", self.control.charset.name())
+            }
             Opts::Mlst(list) => {
                 self.parameters.facts = Facts::select(&list);
                 // RFC 3659 §7.9: with an empty list goes the space in front of it.
-                Reply::new(Code::Done, format!("MLST OPTS {}", self.parameters.facts.names()).trim_end())
+                format!("MLST OPTS {}", self.parameters.facts.names()).trim_end().to_owned()
             }
-        }
+            Opts::Hash(name) if name.is_empty() => self.parameters.algorithm.name().to_owned(),
+            Opts::Hash(name) => {
+                let unknown = || Reply::new(Code::ArgumentError, "Unknown algorithm, current selection not changed");
+                self.parameters.algorithm = Algorithm::find(&name).ok_or_else(unknown)?;
+                self.parameters.algorithm.name().to_owned()
+            }
+            Opts::Deflate(level) => {
+                self.parameters.level = level;
+                format!("MODE Z LEVEL set to {level}")
+            }
+        };
+        Ok(Reply::new(Code::Done, text))
+    }
+
+    /// For a client that wants no UTF-8: what is configured, if that is another one.
+    fn legacy_charset(&self) -> Charset {
+        let configured = self.user().map_or(Charset::OCTETS, |user| user.charset);
+        if configured == Charset::OCTETS { Charset::legacy() } else { configured }
     }
 
     /// ALLO needs nothing here (RFC 959 §4.1.3), but says early that the disk is too small. Some cameras
@@ -110,10 +86,11 @@ impl<E: Env> Session<'_, E> {
         }
     }
 
-    /// ABOR when no transfer runs: the data port is closed (RFC 959 §4.1.3).
-    pub(super) fn abort_nothing(&mut self) -> Reply {
-        self.parameters.port = None;
-        Reply::new(Code::AbortComplete, "No transfer to abort")
+    /// AVBL: octets that may be written into a directory (draft-peterson-streamlined §4).
+    pub(super) async fn available(&self, name: &[u8]) -> Result<Reply, Reply> {
+        let user = self.user()?;
+        self.directory(name).await?;
+        Ok(Reply::new(Code::FileStatus, self.env.space(&user.volume).await?.to_string()))
     }
 }
 
@@ -121,6 +98,25 @@ impl<E: Env> Session<'_, E> {
 pub(super) fn type_code(representation: Type) -> &'static str {
     match representation {
         Type::Ascii => "A N",
+        Type::Ebcdic => "E N",
         Type::Image => "I",
+    }
+}
+
+/// As STRU has it.
+pub(super) fn structure_code(structure: Structure) -> &'static str {
+    match structure {
+        Structure::File => "F",
+        Structure::Record => "R",
+    }
+}
+
+/// As MODE has it.
+pub(super) fn mode_code(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Stream => "S",
+        Mode::Block => "B",
+        Mode::Compressed => "C",
+        Mode::Deflate => "Z",
     }
 }

@@ -2,15 +2,20 @@
 //!
 //! ```text
 //!            USER              PASS ok
-//!  Nobody ─────────► Named ─────────────► User          RNFR ──► rename_from ──► RNTO, or forgotten
-//!    ▲  ▲             │  ▲                 │  │          REST ──► restart ──────► the next transfer
-//!    │  └── PASS wrong┘  └────── USER ─────┘  │          PORT, PASV … ► port ──► the next transfer
-//!    └──────────────────── REIN ──────────────┘          EPSV ALL ► extended_only until REIN
+//!  Nobody ─────────► Named ─────────────► User      RNFR, CPFR ──► pending ──► RNTO, CPTO, or forgotten
+//!    ▲  ▲             │  ▲                 │  │     REST, RANG ──► start ────► the next transfer
+//!    │  └── PASS wrong┘  └────── USER ─────┘  │     PORT, PASV … ► port ─────► the next transfer
+//!    └──────────────────── REIN ──────────────┘     EPSV ALL ────► extended_only until REIN
 //! ```
 
-use crate::proto::command::{Name, Type};
+use std::rc::Rc;
+
+use crate::proto::charset::Charset;
+use crate::proto::checksum::Algorithm;
+use crate::proto::command::Name;
 use crate::proto::facts::Facts;
 use crate::proto::path::VPath;
+use crate::proto::wire::Format;
 
 /// Who the client is.
 pub(super) enum Login<V> {
@@ -23,25 +28,64 @@ pub(super) enum Login<V> {
 /// A user who logged in.
 pub(super) struct User<V> {
     pub(super) name: Name,
-    pub(super) volume: V,
+    /// Shared with the transfer that runs.
+    pub(super) volume: Rc<V>,
     /// The working directory.
     pub(super) directory: VPath,
+    /// Of pathnames, unless the client says otherwise.
+    pub(super) charset: Charset,
+}
+
+/// What RNFR or CPFR named, for the very next command.
+pub(super) enum Pending {
+    Rename(VPath),
+    Copy(VPath),
+}
+
+/// Which part of a file the next transfer command is about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Start {
+    #[default]
+    Whole,
+    /// REST: octets of the wire in stream mode (RFC 3659 §5), one of our markers in block and compressed
+    /// mode (RFC 959 §3.5), which are octets of the stored file.
+    At(u64),
+    /// RANG: the first octet and the last.
+    Range(u64, u64),
 }
 
 /// The transfer parameters (RFC 959 §4.1.2) and what else lives from one command to a later one.
 pub(super) struct Parameters<P> {
-    pub(super) representation: Type,
+    /// TYPE, STRU, MODE.
+    pub(super) format: Format,
+    /// Of MODE Z.
+    pub(super) level: u8,
     pub(super) facts: Facts,
+    /// What HASH computes.
+    pub(super) algorithm: Algorithm,
+    /// What OPTS UTF8 has said.
+    pub(super) charset: Option<Charset>,
     /// Where the next data connection comes from.
     pub(super) port: Option<P>,
-    /// Where the next transfer begins, in octets of the wire (RFC 3659 §5).
-    pub(super) restart: u64,
+    pub(super) start: Start,
     /// EPSV ALL was said (RFC 2428 §4).
     pub(super) extended_only: bool,
 }
 
 impl<P> Default for Parameters<P> {
     fn default() -> Self {
-        Self { representation: Type::default(), facts: Facts::default(), port: None, restart: 0, extended_only: false }
+        Self {
+            format: Format::default(),
+            level: DEFLATE_LEVEL,
+            facts: Facts::default(),
+            algorithm: Algorithm::default(),
+            charset: None,
+            port: None,
+            start: Start::default(),
+            extended_only: false,
+        }
     }
 }
+
+/// zlib's own default (draft-preston-ftpext-deflate §3.3.2).
+const DEFLATE_LEVEL: u8 = 6;

@@ -31,7 +31,8 @@ const COMPONENT: &str = r#"
     (alias outer 1 $volume (type $volume-outside))
     (export "volume" (type $volume (eq $volume-outside)))
     (type $a-grant
-      (record (field "volume" (own $volume)) (field "start" (list u8)) (field "message" (option string))))
+      (record (field "volume" (own $volume)) (field "start" (list u8)) (field "message" (option string))
+        (field "charset" (option string))))
     (export "grant" (type $grant (eq $a-grant)))
     (type $a-denial (enum "denied" "unavailable"))
     (export "denial" (type $denial (eq $a-denial)))

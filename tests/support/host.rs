@@ -56,9 +56,9 @@ impl Host {
         Self { addresses, root, sessions, stop: Some(stop), serving: Some(serving) }
     }
 
-    /// Where to connect over IPv4.
+    /// Where to connect: over IPv4, if it listens there.
     pub fn address(&self) -> SocketAddr {
-        *self.addresses.iter().find(|address| address.is_ipv4()).unwrap()
+        *self.addresses.iter().find(|address| address.is_ipv4()).unwrap_or(&self.addresses[0])
     }
 
     /// Where to connect over IPv6.

@@ -77,14 +77,22 @@ pub fn command() -> Command {
 /// A client of somebody else's; `None`, which skips the test, if it is not installed. In CI it must be.
 pub fn client(name: &str) -> Option<Command> {
     let path: Vec<PathBuf> = std::env::split_paths(&std::env::var_os("PATH").unwrap()).collect();
-    if path.iter().any(|directory| directory.join(name).is_file()) {
+    let found = path.iter().map(|directory| directory.join(name)).find(|path| path.is_file());
+    installed(name, &found.unwrap_or_default()).then(|| {
         let mut command = Command::new("timeout");
         command.args(["120", name]).stdin(Stdio::null()).env("HOME", "/nonexistent").env("LC_ALL", "C.UTF-8");
-        return Some(command);
+        command
+    })
+}
+
+/// Whether something of somebody else's is there. In CI it must be.
+pub fn installed(name: &str, path: &Path) -> bool {
+    let installed = path.exists();
+    assert!(installed || std::env::var_os("CI").is_none(), "{name} must be installed for CI");
+    if !installed {
+        eprintln!("skipped: {name} is not installed");
     }
-    assert!(std::env::var_os("CI").is_none(), "{name} must be installed for CI");
-    eprintln!("skipped: {name} is not installed");
-    None
+    installed
 }
 
 /// Run a client to its end, which must be a good one; its output.

@@ -2,25 +2,28 @@
 //!
 //! ```text
 //! only memory                 skip it elsewhere
+//! over ipv6                   the control connection, which is over IPv4 without it
+//! charset koi8-r              of pathnames, as an operator configures it (memory)
 //! given file /p "content"     also: given dir /p, given link /p (which leads nowhere)
 //! login                       USER user, PASS secret;  anonymous: USER anonymous
 //! C: LINE                     send a line; escapes \r \n \0 \\ \" \xNN
 //! raw: "octets"               send octets as they are
 //! S: 257 text                 a reply of that code, in which the text occurs, if there is one
-//! S| text                     a whole line of that reply, without its code
-//! passive                     EPSV, and connect;  active: PORT, and listen
+//! S| text                     a whole line of that reply, without its code;  S~ text: in which it occurs
+//! passive                     EPSV, and connect;  active: EPRT, and listen
+//! deaf                        EPRT of a port where nobody listens
 //! data: "octets"              what comes over the data connection, to its end;  data~ text: in which it occurs
 //! send: "octets"              send, then end of file;  send+: without it
 //! reset                       break the data connection
 //! closed                      the server closes the control connection; else it must be ready for QUIT
 //! then file /p "content"      what is stored;  then dir /p;  then missing /p
-//! fault io                    reads and writes fail from now on (memory);  fault full
+//! fault io                    reads and writes fail from now on (memory);  fault full;  fault busy: so does opening
 //! ending idle                 the host ends the session (memory);  ending shutdown
 //! ```
 
 use std::fmt::Debug;
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 /// What a transcript is run against: a server with a client connected, who has not been greeted yet. It
@@ -37,6 +40,8 @@ pub trait Server {
     fn is_closed(&mut self) -> bool;
     /// Listen for an active data connection, and where.
     fn listen(&mut self) -> SocketAddr;
+    /// Where nobody listens.
+    fn not_listening(&mut self) -> SocketAddr;
     /// Open a passive data connection.
     fn connect(&mut self, port: u16);
     /// Send over the data connection.
@@ -67,18 +72,22 @@ pub fn all() -> Vec<(PathBuf, String)> {
     paths.into_iter().map(|path| (path.clone(), fs::read_to_string(path).unwrap())).collect()
 }
 
-/// Run every transcript against a server of its own.
-pub fn run_all<S: Server>(start: impl Fn() -> S) {
+/// Run every transcript against a server of its own, to which a client has connected from this address.
+pub fn run_all<S: Server>(start: impl Fn(IpAddr) -> S) {
     let mut failures = Vec::new();
     for (path, text) in all() {
         let restricted = text.lines().find_map(|line| line.strip_prefix("only "));
         if restricted.is_none_or(|name| name == S::NAME)
-            && let Err(failure) = run(&mut start(), &text)
+            && let Err(failure) = run(&mut start(client(&text)), &text)
         {
             failures.push(format!("{}:{failure}", path.display()));
         }
     }
     assert!(failures.is_empty(), "\n{}\n", failures.join("\n"));
+}
+
+fn client(text: &str) -> IpAddr {
+    if text.lines().any(|line| line == "over ipv6") { Ipv6Addr::LOCALHOST.into() } else { Ipv4Addr::LOCALHOST.into() }
 }
 
 /// Run one; the error begins with the number of the line.
@@ -99,7 +108,7 @@ pub fn run(server: &mut impl Server, text: &str) -> Result<(), String> {
 fn obey(server: &mut impl Server, line: &str, reply: &mut Vec<u8>) -> Result<(), String> {
     let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
     match word {
-        "" | "#" | "only" => {}
+        "" | "#" | "only" | "over" => {}
         "given" => {
             let (what, path, content) = storage(rest)?;
             match what {
@@ -133,6 +142,7 @@ fn obey(server: &mut impl Server, line: &str, reply: &mut Vec<u8>) -> Result<(),
             let lines = reply.split(|&octet| octet == b'\n').map(<[u8]>::trim_ascii);
             contains_line(lines, &wanted).ok_or_else(|| format!("not in {}", reply.escape_ascii()))?;
         }
+        "S~" => contains(reply, &octets(rest)?).ok_or_else(|| format!("not in {}", reply.escape_ascii()))?,
         "passive" => {
             server.send(b"EPSV\r\n");
             expect(reply, server, b"229")?;
@@ -142,10 +152,11 @@ fn obey(server: &mut impl Server, line: &str, reply: &mut Vec<u8>) -> Result<(),
         }
         "active" => {
             let address = server.listen();
-            let ip = address.ip().to_string().replace('.', ",");
-            let [high, low] = address.port().to_be_bytes();
-            server.send(format!("PORT {ip},{high},{low}\r\n").as_bytes());
-            expect(reply, server, b"200")?;
+            active(server, address, reply)?;
+        }
+        "deaf" => {
+            let address = server.not_listening();
+            active(server, address, reply)?;
         }
         "data:" => same(&server.receive_data(), &quoted(rest)?)?,
         "data~" => {
@@ -157,10 +168,17 @@ fn obey(server: &mut impl Server, line: &str, reply: &mut Vec<u8>) -> Result<(),
         "reset" => server.reset_data(),
         "closed" if !server.is_closed() => return Err("it is not".to_owned()),
         "closed" => {}
-        "fault" | "ending" => server.special(line),
+        "fault" | "ending" | "charset" => server.special(line),
         _ => return Err("no such directive".to_owned()),
     }
     Ok(())
+}
+
+/// EPRT.
+fn active(server: &mut impl Server, address: SocketAddr, reply: &mut Vec<u8>) -> Result<(), String> {
+    let family = if address.is_ipv4() { 1 } else { 2 };
+    server.send(format!("EPRT |{family}|{}|{}|\r\n", address.ip(), address.port()).as_bytes());
+    expect(reply, server, b"200")
 }
 
 /// Take a reply, which must have this code and contain this text.
@@ -200,7 +218,7 @@ fn quoted(text: &str) -> Result<Vec<u8>, String> {
 }
 
 /// Undo the escapes.
-fn octets(text: &str) -> Result<Vec<u8>, String> {
+pub fn octets(text: &str) -> Result<Vec<u8>, String> {
     let (mut octets, mut rest) = (Vec::new(), text.as_bytes());
     while let [first, after @ ..] = rest {
         rest = after;

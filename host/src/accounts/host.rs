@@ -32,6 +32,6 @@ impl Host for SessionCtx {
         self.control.activity.logged_in();
         let volume = self.table.push(self.shared.root.with_permissions(identity.permissions))?;
         self.user = Some(identity);
-        Ok(Ok(Grant { volume, start: b"/".to_vec(), message: None }))
+        Ok(Ok(Grant { volume, start: b"/".to_vec(), message: None, charset: self.shared.config.charset.clone() }))
     }
 }

@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn passwords_are_not_empty_and_not_shown() {
+    fn bug_15_passwords_are_not_empty_and_not_shown() {
         assert!(Password::new(b"").is_none());
         assert_eq!(format!("{:?}", Password::new(b"one").unwrap()), "Password(…)");
     }

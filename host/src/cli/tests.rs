@@ -79,8 +79,23 @@ fn addresses_ports_and_limits() {
 }
 
 #[test]
+fn files() {
+    let unfinished = |word| config(&["--unfinished-uploads", word]).0.unfinished;
+    assert_eq!(config(&[]).0.unfinished, Unfinished::Keep);
+    assert_eq!(
+        ["keep", "delete", "visible"].map(unfinished),
+        [Unfinished::Keep, Unfinished::Delete, Unfinished::InPlace]
+    );
+    assert_eq!(config(&[]).0.charset, None);
+    for (typed, name) in [("latin1", "windows-1252"), ("sjis", "Shift_JIS"), ("UTF8", "UTF-8"), ("GBK", "GBK")] {
+        assert_eq!(config(&["--charset", typed]).0.charset.as_deref(), Some(name));
+    }
+    assert_eq!(config(&[]).0.umask, 0o022);
+}
+
+#[test]
 fn every_mistake_names_its_flag_and_says_what_to_do() {
-    let mistakes: [(&[&str], &[&str]); 29] = [
+    let mistakes: [(&[&str], &[&str]); 32] = [
         (&["/no/such"], &["/no/such", "name a directory that exists", "No such file"]),
         (&["/etc/passwd"], &["/etc/passwd", "not a directory"]),
         (&[".", "--writable"], &["--writable", "add --user"]),
@@ -98,6 +113,9 @@ fn every_mistake_names_its_flag_and_says_what_to_do() {
         (&[".", "--user", "FTP:x"], &["--user", "--anonymous"]),
         (&[".", "--user", "anonymous"], &["--user", "--anonymous"]),
         (&[".", "--user", "anna", "--user", "anna:x"], &["--user anna", "twice"]),
+        (&[".", "--unfinished-uploads", "hide"], &["--unfinished-uploads", "'hide'", "keep, delete or visible"]),
+        (&[".", "--charset", "klingon"], &["--charset", "'klingon'", "WHATWG", "windows-1252"]),
+        (&[".", "--charset", "utf-16"], &["--charset", "ASCII", "UTF-8"]),
         (&[".", "--passive-ports", "50000"], &["--passive-ports", "50000-50100"]),
         (&[".", "--passive-ports", "0-10"], &["--passive-ports", "no port 0"]),
         (&[".", "--passive-ports", "20-10"], &["--passive-ports", "write 10-20"]),

@@ -2,7 +2,6 @@
 //! in [`socket`] and [`transfer`]; here they only meet the guest.
 
 mod cache;
-mod now;
 mod port;
 mod socket;
 mod transfer;
@@ -97,9 +96,10 @@ impl HostDataConnection for SessionCtx {
         connection: Resource<DataConnection>,
         file: Resource<FileResource>,
         offset: u64,
+        length: u64,
     ) -> wasmtime::Result<Resource<Transfer>> {
         let socket = self.table.get(&connection)?.0.clone();
-        let transfer = Transfer::send(socket, self.table.get(&file)?.file.clone(), offset, self.disk.clone());
+        let transfer = Transfer::send(socket, self.table.get(&file)?.file.clone(), offset, length, self.disk.clone());
         Ok(self.table.push(transfer)?)
     }
 
@@ -137,7 +137,10 @@ impl HostTransfer for SessionCtx {
     }
 
     fn drop(&mut self, transfer: Resource<Transfer>) -> wasmtime::Result<()> {
-        self.table.delete(transfer)?;
+        let transfer = self.table.delete(transfer)?;
+        let file = transfer.file().clone();
+        drop(transfer);
+        self.let_go(file);
         Ok(())
     }
 }

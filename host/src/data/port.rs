@@ -14,13 +14,14 @@ use tokio::time::{Instant, sleep, timeout_at};
 use wasmtime_wasi_io::async_trait;
 use wasmtime_wasi_io::poll::Pollable;
 
-use super::now::now;
-use super::socket::{Busy, Socket};
+use super::socket::Socket;
 use crate::bindings::ftpd::server::control::{IpAddress, SocketAddress};
 use crate::bindings::ftpd::server::data::Error;
 use crate::config::ActivePort;
 use crate::control::Control;
+use crate::ending::Busy;
 use crate::listen;
+use crate::now::now;
 use crate::server::Shared;
 
 /// The next data connection.
@@ -277,7 +278,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_to_the_client_and_never_to_a_service() {
+    fn bug_01_only_to_the_client_and_never_to_a_service() {
         let client = "127.0.0.1".parse().unwrap();
         let may = |to: &str| may_connect(to.parse().unwrap(), client);
         assert!(may("127.0.0.1:1024") && may("[::ffff:127.0.0.1]:65535"));

@@ -14,28 +14,7 @@ use wasmtime_wasi_io::streams::{InputStream, OutputStream, StreamError, StreamRe
 
 use crate::attempt;
 use crate::bindings::ftpd::server::data::Error;
-use crate::control::Control;
-
-/// Keeps a session from being idle.
-pub(super) struct Busy(Arc<Control>);
-
-impl Busy {
-    pub(super) fn new(control: &Arc<Control>) -> Self {
-        control.activity.begin();
-        Self(control.clone())
-    }
-
-    /// An octet moved.
-    fn touch(&self) {
-        self.0.activity.touch();
-    }
-}
-
-impl Drop for Busy {
-    fn drop(&mut self) {
-        self.0.activity.finish();
-    }
-}
+use crate::ending::Busy;
 
 /// The socket of a data connection.
 pub(crate) struct Socket {

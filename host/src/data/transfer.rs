@@ -17,10 +17,10 @@ use wasmtime_wasi_io::async_trait;
 use wasmtime_wasi_io::poll::Pollable;
 
 use super::cache;
-use super::now::now;
 use super::socket::Socket;
 use crate::attempt::{self, attempt};
 use crate::bindings::ftpd::server::data::{Error, TransferError};
+use crate::now::now;
 use crate::storage::{self, File};
 
 /// A file on its way.
@@ -42,6 +42,8 @@ enum Way {
 /// From the file at `offset` to the socket.
 struct Sending {
     offset: u64,
+    /// Where to end, if the file reaches that far.
+    end: u64,
     /// The size of the file when it was first looked at.
     size: Option<u64>,
     /// A piece that waits for the disk.
@@ -59,8 +61,10 @@ struct Receiving {
 type Written = (Vec<u8>, Result<(), storage::Error>);
 
 impl Transfer {
-    pub(super) fn send(socket: Arc<Socket>, file: File, offset: u64, disk: Arc<Mutex<()>>) -> Self {
-        Self::new(socket, file, disk, Way::Send(Sending { offset, size: None, cold: None }))
+    /// Send up to `length` octets from `offset`.
+    pub(super) fn send(socket: Arc<Socket>, file: File, offset: u64, length: u64, disk: Arc<Mutex<()>>) -> Self {
+        let end = offset.saturating_add(length);
+        Self::new(socket, file, disk, Way::Send(Sending { offset, end, size: None, cold: None }))
     }
 
     pub(super) fn receive(socket: Arc<Socket>, file: File, disk: Arc<Mutex<()>>) -> Self {
@@ -69,6 +73,10 @@ impl Transfer {
 
     fn new(socket: Arc<Socket>, file: File, disk: Arc<Mutex<()>>, way: Way) -> Self {
         Self { socket, file, disk, moved: 0, way, result: None }
+    }
+
+    pub(super) fn file(&self) -> &File {
+        &self.file
     }
 
     pub(super) fn count(&self) -> u64 {
@@ -125,7 +133,7 @@ impl Sending {
                     // What was promised is no longer there.
                     return Err(TransferError::Storage(storage::Error::Io.into()));
                 }
-                let length = size.saturating_sub(self.offset).min(PIECE);
+                let length = size.min(self.end).saturating_sub(self.offset).min(PIECE);
                 if length == 0 {
                     return Ok((0, false));
                 }
@@ -145,7 +153,8 @@ impl Sending {
             Ok(sent) => {
                 self.offset += sent as u64;
                 // None: the file has become shorter, which the next piece finds.
-                Ok((sent as u64, sent == 0 || self.size != Some(self.offset)))
+                let done = self.offset == self.end || self.size == Some(self.offset);
+                Ok((sent as u64, sent == 0 || !done))
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 socket.wait(Interest::WRITABLE).await.map_err(TransferError::Connection)?;
@@ -205,6 +214,8 @@ impl Receiving {
             let (mut full, file) = (std::mem::take(&mut self.buffer), file.clone());
             self.writing = Some(spawn_blocking(move || {
                 let _alone = alone;
+                // Dropped before that: what a stopped upload leaves is gone when the next one looks.
+                let file = file;
                 let result = file.write(&full);
                 full.clear();
                 (full, result)
@@ -261,3 +272,6 @@ const SMALL: usize = 64 * 1024;
 
 /// How long a client may pause before the buffer for it is given back.
 const KEEP_BUFFER: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@ use std::os::fd::OwnedFd;
 use rustix::fs::{AtFlags, Dir, ResolveFlags};
 use rustix::io::Errno;
 
+use super::hidden::is_hidden;
 use super::path::Path;
 use super::{Attributes, Entry, Error, Volume};
 
@@ -24,8 +25,8 @@ impl Directory {
         Ok(Self { volume, path, entries: Dir::new(descriptor)? })
     }
 
-    /// The next entries, in no particular order and without `.` and `..`; none at the end. Left out is
-    /// what vanished meanwhile, or cannot be looked at (a broken mount). Error `Denied` if the host may
+    /// The next entries, in no particular order and without `.`, `..` and unfinished uploads; none at the
+    /// end. Left out is what vanished meanwhile, or cannot be looked at (a broken mount). Error `Denied` if the host may
     /// read the names but not what they stand for.
     #[allow(clippy::should_implement_trait, reason = "the name in storage.wit")]
     pub fn next(&mut self) -> Result<Vec<Entry>, Error> {
@@ -34,7 +35,7 @@ impl Directory {
         while batch.len() < BATCH_ENTRIES && octets < BATCH_OCTETS {
             let Some(entry) = self.entries.read() else { break };
             let name = entry?.file_name().to_bytes().to_vec();
-            if matches!(&name[..], b"." | b"..") {
+            if matches!(&name[..], b"." | b"..") || is_hidden(&name) {
                 continue;
             }
             match self.look(&name) {
@@ -125,6 +126,16 @@ mod tests {
                 [(b"dir", Kind::Directory), (b"gone", Kind::Link), (b"in", Kind::File), (b"out", Kind::Link)];
             assert_eq!(seen, expected);
         }
+    }
+
+    #[test]
+    fn unfinished_uploads_are_not_seen() {
+        let (root, volume) = scratch();
+        for name in [".in.f.", ".in.f.3", ".in.f", "f"] {
+            fs::write(root.path().join(name), "x").unwrap();
+        }
+        let names = all(volume.list(b"/").unwrap()).into_iter().map(|entry| entry.name).collect::<BTreeSet<_>>();
+        assert_eq!(names, [&b".in.f"[..], b"f"].map(Vec::from).into());
     }
 
     #[test]

@@ -4,10 +4,11 @@ use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, OwnedFd};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::buffer::spare_capacity;
-use rustix::fs::{AtFlags, ftruncate};
+use rustix::fs::{AtFlags, FlockOperation, copy_file_range, flock, ftruncate};
 use rustix::io::{Errno, dup, pread, pwrite, retry_on_intr, write};
 
-use super::{Access, Attributes, Error, Kind};
+use super::upload::Upload;
+use super::{Attributes, Error, Kind};
 
 /// An open regular file. Clones share it, so that a transfer keeps the file that the guest has dropped.
 #[derive(Clone, Debug)]
@@ -17,6 +18,17 @@ pub struct File(Arc<Inner>);
 struct Inner {
     descriptor: OwnedFd,
     mode: Mode,
+    /// What is to be done at its end.
+    upload: Option<Upload>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let Some(upload) = &self.upload {
+            // Still locked: the descriptor is closed after this.
+            upload.abandon(&self.descriptor);
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -36,20 +48,24 @@ struct Position {
 }
 
 impl File {
-    /// Take a descriptor that was opened for `access`. Errors: `NotFile`, `BadOffset`.
-    pub(super) fn new(descriptor: OwnedFd, access: Access) -> Result<Self, Error> {
-        let attributes = Attributes::of(&descriptor, b"", AtFlags::empty())?;
-        if attributes.kind != Kind::File {
-            return Err(Error::NotFile);
-        }
-        let mode = match access {
-            Access::Read => Mode::Read,
-            Access::Write(offset) if offset > attributes.size => return Err(Error::BadOffset),
-            Access::Write(at) => Mode::Write(Mutex::new(Position { at, cut: attributes.size > at })),
-            Access::Create => Mode::Write(Mutex::new(Position { at: 0, cut: false })),
-            Access::Append => Mode::Append,
-        };
-        Ok(Self(Arc::new(Inner { descriptor, mode })))
+    /// Take a descriptor that was opened to read. Error `NotFile`.
+    pub(super) fn reader(descriptor: OwnedFd) -> Result<Self, Error> {
+        regular(&descriptor)?;
+        Ok(Self::new(descriptor, Mode::Read, None))
+    }
+
+    /// Take a locked descriptor of a regular file of `size` octets, to write from `at`.
+    pub(super) fn writer(descriptor: OwnedFd, at: u64, size: u64, upload: Option<Upload>) -> Self {
+        Self::new(descriptor, Mode::Write(Mutex::new(Position { at, cut: size > at })), upload)
+    }
+
+    /// Take a locked descriptor of a regular file that was opened to append.
+    pub(super) fn appender(descriptor: OwnedFd) -> Self {
+        Self::new(descriptor, Mode::Append, None)
+    }
+
+    fn new(descriptor: OwnedFd, mode: Mode, upload: Option<Upload>) -> Self {
+        Self(Arc::new(Inner { descriptor, mode, upload }))
     }
 
     /// Its size now, in octets.
@@ -100,21 +116,59 @@ impl File {
         }
     }
 
-    /// Everything is written. The only way to learn of the last errors. Not a sync: what the kernel
-    /// holds survives this process, but not a power cut.
+    /// Write some of what `source` has from `offset` on, at most `length` octets, behind those written
+    /// before; tell how many. Error `Denied` unless `source` is open to read and this to write; `Io` at the
+    /// end of `source`.
+    pub(super) fn copy(&self, source: &Self, offset: u64, length: usize) -> Result<usize, Error> {
+        if let (Mode::Read, Mode::Write(position)) = (&source.0.mode, &self.0.mode) {
+            let mut position = position.lock().unwrap_or_else(PoisonError::into_inner);
+            self.cut(&mut position)?;
+            let (mut from, mut to) = (offset, position.at);
+            match retry_on_intr(|| copy_file_range(source, Some(&mut from), self, Some(&mut to), length)) {
+                Ok(count @ 1..) => {
+                    position.at += count as u64;
+                    return Ok(count);
+                }
+                // Between file systems, or within one that cannot; some take none where they should say so.
+                Ok(0) | Err(Errno::XDEV | Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        let octets = source.read(offset, length.try_into().unwrap_or(u32::MAX))?;
+        self.write(&octets)?;
+        if octets.is_empty() { Err(Error::Io) } else { Ok(octets.len()) }
+    }
+
+    /// Everything is written, and has its name. The only way to learn of the last errors. Not a sync: what
+    /// the kernel holds survives this process, but not a power cut.
     pub fn finish(&self) -> Result<(), Error> {
         match &self.0.mode {
             Mode::Read => return Ok(()),
             Mode::Write(position) => self.cut(&mut position.lock().unwrap_or_else(PoisonError::into_inner))?,
             Mode::Append => {}
         }
-        // Network file systems write behind, and report a full disk when a descriptor is closed.
+        self.flush()?;
+        if let Some(upload) = &self.0.upload {
+            upload.publish(self)?;
+        }
+        // Whoever comes next need not wait for our last clone to go.
+        let _ = flock(self, FlockOperation::Unlock);
+        Ok(())
+    }
+
+    /// Network file systems write behind, and report a full disk when a descriptor is closed.
+    fn flush(&self) -> Result<(), Error> {
         let again = dup(self)?.into_raw_fd();
         // SAFETY: `again` was made in the line above, and nobody else has or uses it.
         match unsafe { libc::close(again) } {
             0 => Ok(()),
             _ => Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO).into()),
         }
+    }
+
+    /// Whether dropping this clone removes or renames something, which may take a while.
+    pub(super) fn ends_unfinished(&self) -> bool {
+        Arc::strong_count(&self.0) == 1 && self.0.upload.as_ref().is_some_and(|upload| !upload.is_finished())
     }
 
     /// Whether the next write has to cut the file, which may take a while.
@@ -141,6 +195,12 @@ impl AsFd for File {
     }
 }
 
+/// The attributes of a regular file. Error `NotFile` for anything else.
+pub(super) fn regular(descriptor: impl AsFd) -> Result<Attributes, Error> {
+    let attributes = Attributes::of(descriptor, b"", AtFlags::empty())?;
+    if attributes.kind == Kind::File { Ok(attributes) } else { Err(Error::NotFile) }
+}
+
 /// What is left after `count` octets went. A medium that takes none would be asked for ever: `Io`.
 fn rest(octets: &[u8], count: usize) -> Result<&[u8], Error> {
     if count == 0 { Err(Error::Io) } else { octets.get(count..).ok_or(Error::Io) }
@@ -155,7 +215,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::storage::scratch;
+    use crate::storage::{Access, scratch};
 
     #[test]
     fn read_in_pieces() {
@@ -178,13 +238,13 @@ mod tests {
         let (root, volume) = scratch();
         let path = root.path().join("f");
         fs::write(&path, "0123456789").unwrap();
-        let file = volume.open(b"/f", Access::Write(4)).unwrap();
+        let file = volume.open(b"/f", Access::Resume(4)).unwrap();
         assert_eq!(file.read(0, 1), Err(Error::Denied));
         file.write(b"").unwrap();
         drop(file);
         assert_eq!(fs::read(&path).unwrap(), b"0123456789", "a transfer that never began costs nothing");
 
-        let file = volume.open(b"/f", Access::Write(4)).unwrap();
+        let file = volume.open(b"/f", Access::Resume(4)).unwrap();
         file.write(b"ab").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"0123ab");
         let transfer = file.clone();
@@ -193,7 +253,7 @@ mod tests {
         transfer.finish().unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"0123abcd");
 
-        volume.open(b"/f", Access::Write(2)).unwrap().finish().unwrap();
+        volume.open(b"/f", Access::Resume(2)).unwrap().finish().unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"01", "an empty transfer that ended well");
     }
 
@@ -201,34 +261,52 @@ mod tests {
     fn offset_beyond_the_end() {
         let (root, volume) = scratch();
         fs::write(root.path().join("f"), "abc").unwrap();
-        assert!(volume.open(b"/f", Access::Write(3)).is_ok());
+        assert!(volume.open(b"/f", Access::Resume(3)).is_ok());
         for offset in [4, i64::MAX as u64, u64::MAX] {
-            assert_eq!(volume.open(b"/f", Access::Write(offset)).err(), Some(Error::BadOffset));
+            assert_eq!(volume.open(b"/f", Access::Resume(offset)).err(), Some(Error::BadOffset));
         }
-        assert_eq!(volume.open(b"/new", Access::Write(1)).err(), Some(Error::BadOffset));
+        assert_eq!(volume.open(b"/new", Access::Resume(1)).err(), Some(Error::BadOffset));
         assert!(!root.path().join("new").exists(), "made by an opening that failed");
-        assert_eq!(volume.open(b"/no/new", Access::Write(1)).err(), Some(Error::NotFound));
+        assert_eq!(volume.open(b"/no/new", Access::Resume(1)).err(), Some(Error::NotFound));
     }
 
     #[test]
     fn append_behind_whatever_the_end_is() {
         let (root, volume) = scratch();
-        let one = volume.open(b"/f", Access::Append).unwrap();
-        let other = volume.open(b"/f", Access::Append).unwrap();
-        one.write(b"a").unwrap();
-        other.write(b"b").unwrap();
-        one.write(b"c").unwrap();
-        one.finish().unwrap();
-        assert_eq!(fs::read(root.path().join("f")).unwrap(), b"abc");
+        fs::write(root.path().join("f"), "a").unwrap();
+        let file = volume.open(b"/f", Access::Append).unwrap();
+        assert_eq!(volume.open(b"/f", Access::Append).err(), Some(Error::Busy));
+        fs::write(root.path().join("f"), "ab").unwrap();
+        file.write(b"c").unwrap();
+        file.finish().unwrap();
+        volume.open(b"/f", Access::Append).unwrap().write(b"d").unwrap();
+        assert_eq!(fs::read(root.path().join("f")).unwrap(), b"abcd");
     }
 
     #[test]
-    fn create_only_what_is_not_there() {
+    fn copied_into_any_file_that_is_written() {
         let (root, volume) = scratch();
-        volume.open(b"/f", Access::Create).unwrap().write(b"new").unwrap();
-        assert_eq!(fs::read(root.path().join("f")).unwrap(), b"new");
-        assert_eq!(volume.open(b"/f", Access::Create).err(), Some(Error::Exists));
-        std::os::unix::fs::symlink("nowhere", root.path().join("l")).unwrap();
-        assert_eq!(volume.open(b"/l", Access::Create).err(), Some(Error::Exists));
+        let content: Vec<u8> = (0..200_000u32).map(|number| (number % 251) as u8).collect();
+        fs::write(root.path().join("f"), &content).unwrap();
+        fs::write(root.path().join("g"), "0123456789").unwrap();
+        let source = volume.open(b"/f", Access::Read).unwrap();
+        let copy = |into: &File, length: usize| {
+            let mut at = 0;
+            while at < length {
+                at += into.copy(&source, at as u64, length - at).unwrap();
+            }
+            into.finish().unwrap();
+        };
+        copy(&volume.open(b"/new", Access::Replace).unwrap(), content.len());
+        assert_eq!(fs::read(root.path().join("new")).unwrap(), content);
+        copy(&volume.open(b"/g", Access::Resume(3)).unwrap(), 2);
+        assert_eq!(fs::read(root.path().join("g")).unwrap(), [b"012", &content[..2]].concat());
+        copy(&volume.open(b"/g", Access::Append).unwrap(), 100_000);
+        assert_eq!(fs::read(root.path().join("g")).unwrap(), [b"012", &content[..2], &content[..100_000]].concat());
+
+        let target = volume.open(b"/g", Access::Replace).unwrap();
+        assert_eq!(target.copy(&source, content.len() as u64, 1), Err(Error::Io), "the source has become shorter");
+        assert_eq!(target.copy(&target, 0, 1), Err(Error::Denied));
+        assert_eq!(source.copy(&source, 0, 1), Err(Error::Denied));
     }
 }

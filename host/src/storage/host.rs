@@ -4,9 +4,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::task::spawn_blocking;
 use wasmtime::component::Resource;
+use wasmtime_wasi_io::poll::{DynPollable, subscribe};
 
+use super::checksum::Checksum;
+use super::copy::Copy;
+use super::work::{Job, Work};
 use super::{Directory, Entry, File, Volume};
 use crate::bindings::ftpd::server::storage as wit;
+use crate::ending::Busy;
 use crate::session::{SessionCtx, share};
 
 /// An open file, and its share of the files that a session may have.
@@ -43,6 +48,27 @@ impl SessionCtx {
         self.blocking(work).await
     }
 
+    /// Drop a file, or a clone of one. If it is the last of an upload that was not finished, a thread that
+    /// may wait does what is then to be done, and nothing of this session's looks before that.
+    pub(crate) fn let_go(&self, file: File) {
+        if file.ends_unfinished()
+            && let Ok(alone) = self.disk.clone().try_lock_owned()
+        {
+            spawn_blocking(move || {
+                drop(file);
+                drop(alone);
+            });
+        }
+    }
+
+    /// Begin a work, unless the session has too many: that one has failed from the start.
+    fn work(&mut self, job: impl FnOnce() -> Result<Job, super::Error>) -> wasmtime::Result<Resource<Work>> {
+        let share = share(&self.works, MAX_WORKS);
+        let job = if share.is_some() { job() } else { Err(super::Error::Busy) };
+        let work = Work::new(job, self.disk.clone(), Busy::new(&self.control), share);
+        Ok(self.table.push(work)?)
+    }
+
     fn file(&self, file: &Resource<FileResource>) -> wasmtime::Result<File> {
         Ok(self.table.get(file)?.file.clone())
     }
@@ -70,8 +96,47 @@ impl wit::HostFile for SessionCtx {
         self.blocking(move || file.finish()).await
     }
 
+    fn copy_from(
+        &mut self,
+        file: Resource<FileResource>,
+        source: Resource<FileResource>,
+    ) -> wasmtime::Result<Resource<Work>> {
+        let (target, source) = (self.file(&file)?, self.file(&source)?);
+        self.work(|| Ok(Job::Copy(Copy::new(source, target)?)))
+    }
+
+    fn checksum(
+        &mut self,
+        file: Resource<FileResource>,
+        algorithm: wit::Algorithm,
+        offset: u64,
+        length: u64,
+    ) -> wasmtime::Result<Resource<Work>> {
+        let file = self.file(&file)?;
+        self.work(|| Ok(Job::Checksum(Box::new(Checksum::new(algorithm.into(), file, offset, length)?))))
+    }
+
     fn drop(&mut self, file: Resource<FileResource>) -> wasmtime::Result<()> {
-        self.table.delete(file)?;
+        let file = self.table.delete(file)?.file;
+        self.let_go(file);
+        Ok(())
+    }
+}
+
+impl wit::HostWork for SessionCtx {
+    fn subscribe(&mut self, work: Resource<Work>) -> wasmtime::Result<Resource<DynPollable>> {
+        subscribe(&mut self.table, work)
+    }
+
+    fn finish(&mut self, work: Resource<Work>) -> wasmtime::Result<Option<Result<Vec<u8>, wit::Error>>> {
+        let result = self.table.get_mut(&work)?.finish();
+        Ok(result.map(|result| result.map_err(Into::into)))
+    }
+
+    fn drop(&mut self, work: Resource<Work>) -> wasmtime::Result<()> {
+        if let Some(target) = self.table.delete(work)?.stop() {
+            self.let_go(target);
+        }
         Ok(())
     }
 }
@@ -136,7 +201,7 @@ impl wit::HostVolume for SessionCtx {
         let Some(share) = share(&self.files, MAX_FILES) else { return Ok(Err(wit::Error::Busy)) };
         let cached = match access {
             wit::Access::Read => volume.open_cached(&path),
-            wit::Access::Write(_) | wit::Access::Append | wit::Access::Create => Ok(None),
+            _ => Ok(None),
         };
         let file = match cached {
             Ok(Some(file)) => Ok(file),
@@ -149,9 +214,14 @@ impl wit::HostVolume for SessionCtx {
         }
     }
 
+    async fn unfinished(&mut self, volume: Resource<Volume>, path: Vec<u8>) -> Answer<u64> {
+        let volume = self.volume(&volume)?;
+        self.blocking_after_writes(move || volume.unfinished(&path)).await
+    }
+
     async fn remove_file(&mut self, volume: Resource<Volume>, path: Vec<u8>) -> Answer<()> {
         let volume = self.volume(&volume)?;
-        self.blocking(move || volume.remove_file(&path)).await
+        self.blocking_after_writes(move || volume.remove_file(&path)).await
     }
 
     async fn make_directory(&mut self, volume: Resource<Volume>, path: Vec<u8>) -> Answer<()> {
@@ -161,18 +231,44 @@ impl wit::HostVolume for SessionCtx {
 
     async fn remove_directory(&mut self, volume: Resource<Volume>, path: Vec<u8>) -> Answer<()> {
         let volume = self.volume(&volume)?;
-        self.blocking(move || volume.remove_directory(&path)).await
+        self.blocking_after_writes(move || volume.remove_directory(&path)).await
     }
 
     async fn rename(&mut self, volume: Resource<Volume>, from: Vec<u8>, to: Vec<u8>) -> Answer<()> {
         let volume = self.volume(&volume)?;
-        self.blocking(move || volume.rename(&from, &to)).await
+        self.blocking_after_writes(move || volume.rename(&from, &to)).await
     }
 
-    async fn set_modified(&mut self, volume: Resource<Volume>, path: Vec<u8>, to: wit::Time) -> Answer<()> {
+    async fn make_link(&mut self, volume: Resource<Volume>, path: Vec<u8>, target: Vec<u8>) -> Answer<()> {
         let volume = self.volume(&volume)?;
-        let to = super::Time { seconds: to.seconds, nanoseconds: to.nanoseconds };
-        self.blocking(move || volume.set_modified(&path, to)).await
+        self.blocking(move || volume.make_link(&path, &target)).await
+    }
+
+    async fn set_times(
+        &mut self,
+        volume: Resource<Volume>,
+        path: Vec<u8>,
+        modified: Option<wit::Time>,
+        created: Option<wit::Time>,
+    ) -> Answer<()> {
+        let volume = self.volume(&volume)?;
+        // The last write of a transfer that was stopped would change them again.
+        self.blocking_after_writes(move || volume.set_times(&path, modified.map(Into::into), created.map(Into::into)))
+            .await
+    }
+
+    async fn set_mode(&mut self, volume: Resource<Volume>, path: Vec<u8>, mode: u32) -> Answer<()> {
+        let volume = self.volume(&volume)?;
+        self.blocking(move || volume.set_mode(&path, mode)).await
+    }
+
+    fn umask(&mut self, volume: Resource<Volume>) -> wasmtime::Result<u32> {
+        Ok(self.table.get(&volume)?.umask())
+    }
+
+    fn set_umask(&mut self, volume: Resource<Volume>, mask: u32) -> wasmtime::Result<()> {
+        self.table.get_mut(&volume)?.set_umask(mask);
+        Ok(())
     }
 
     async fn space(&mut self, volume: Resource<Volume>) -> Answer<u64> {
@@ -209,16 +305,40 @@ impl From<wit::Access> for super::Access {
     fn from(access: wit::Access) -> Self {
         match access {
             wit::Access::Read => Self::Read,
-            wit::Access::Write(offset) => Self::Write(offset),
+            wit::Access::Replace => Self::Replace,
+            wit::Access::Resume(offset) => Self::Resume(offset),
             wit::Access::Append => Self::Append,
             wit::Access::Create => Self::Create,
         }
     }
 }
 
+impl From<wit::Algorithm> for super::Algorithm {
+    fn from(algorithm: wit::Algorithm) -> Self {
+        match algorithm {
+            wit::Algorithm::Crc32 => Self::Crc32,
+            wit::Algorithm::Md5 => Self::Md5,
+            wit::Algorithm::Sha1 => Self::Sha1,
+            wit::Algorithm::Sha256 => Self::Sha256,
+            wit::Algorithm::Sha512 => Self::Sha512,
+        }
+    }
+}
+
+impl From<super::Time> for wit::Time {
+    fn from(time: super::Time) -> Self {
+        Self { seconds: time.seconds, nanoseconds: time.nanoseconds }
+    }
+}
+
+impl From<wit::Time> for super::Time {
+    fn from(time: wit::Time) -> Self {
+        Self { seconds: time.seconds, nanoseconds: time.nanoseconds }
+    }
+}
+
 impl From<super::Attributes> for wit::Attributes {
     fn from(attributes: super::Attributes) -> Self {
-        let modified = wit::Time { seconds: attributes.modified.seconds, nanoseconds: attributes.modified.nanoseconds };
         Self {
             kind: match attributes.kind {
                 super::Kind::File => wit::Kind::File,
@@ -227,7 +347,8 @@ impl From<super::Attributes> for wit::Attributes {
                 super::Kind::Other => wit::Kind::Other,
             },
             size: attributes.size,
-            modified,
+            modified: attributes.modified.into(),
+            created: attributes.created.map(Into::into),
             mode: attributes.mode,
             links: attributes.links,
             owner: attributes.owner,
@@ -254,6 +375,7 @@ impl From<super::Permissions> for wit::Permissions {
             (super::Permissions::MAKE_DIRECTORY, Self::MAKE_DIRECTORY),
             (super::Permissions::REMOVE_DIRECTORY, Self::REMOVE_DIRECTORY),
             (super::Permissions::SET_ATTRIBUTES, Self::SET_ATTRIBUTES),
+            (super::Permissions::SET_CREATED, Self::SET_CREATED),
         ]
         .into_iter()
         .filter(|&(ours, _)| permissions.contains(ours))
@@ -261,6 +383,9 @@ impl From<super::Permissions> for wit::Permissions {
     }
 }
 
-/// Files and directories that a session may have open: one for what it does, and those of transfers that
-/// were stopped and are still at the disk.
-const MAX_FILES: usize = 4;
+/// Files and directories that a session may have open: two for what it does (a copy), and those of
+/// transfers that were stopped and are still at the disk.
+const MAX_FILES: usize = 5;
+
+/// Checksums and copies that a session may have: one, and one that was stopped.
+const MAX_WORKS: usize = 2;

@@ -7,28 +7,36 @@
 //! Plain blocking calls: whoever calls decides on which thread. The `*_cached` ones never wait for a
 //! local disk. Nothing here knows of WebAssembly, users or FTP.
 
+mod checksum;
+mod copy;
 mod directory;
 mod error;
 mod file;
+mod hidden;
 mod host;
 mod path;
+mod upload;
 mod volume;
+mod work;
 
 use std::ops::BitOr;
 use std::os::fd::AsFd;
 
-use rustix::fs::{AtFlags, FileType, StatxFlags, makedev, statx};
+use rustix::fs::{AtFlags, FileType, StatxFlags, StatxTimestamp, makedev, statx};
 use rustix::io::Errno;
 
+pub use checksum::Algorithm;
 pub use directory::Directory;
 pub use error::Error;
 pub use file::{File, READ_MAX};
 pub use host::{DirectoryResource, FileResource};
-pub use volume::Volume;
+pub use upload::Unfinished;
+pub use volume::{UMASK, Volume};
+pub use work::Work;
 
 /// What may be done in a volume.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Permissions(u8);
+pub struct Permissions(u16);
 
 impl Permissions {
     /// List directories and see attributes.
@@ -45,12 +53,14 @@ impl Permissions {
     pub const MAKE_DIRECTORY: Self = Self(1 << 5);
     /// Remove directories.
     pub const REMOVE_DIRECTORY: Self = Self(1 << 6);
-    /// Change times.
+    /// Change times and modes.
     pub const SET_ATTRIBUTES: Self = Self(1 << 7);
+    /// Change the time of creation, which no local file system lets anybody do.
+    pub const SET_CREATED: Self = Self(1 << 8);
     /// Look and take, change nothing.
     pub const READ_ONLY: Self = Self(Self::LIST.0 | Self::READ.0);
-    /// Everything.
-    pub const ALL: Self = Self(u8::MAX);
+    /// Everything that can be done with local files: all but [`SET_CREATED`](Self::SET_CREATED).
+    pub const ALL: Self = Self(Self::SET_CREATED.0 - 1);
 
     /// Whether all of `other` is permitted.
     pub const fn contains(self, other: Self) -> bool {
@@ -103,6 +113,8 @@ pub struct Attributes {
     pub size: u64,
     /// Last change of the contents.
     pub modified: Time,
+    /// When it was made, if the file system knows.
+    pub created: Option<Time>,
     /// The lower twelve bits of the Unix mode.
     pub mode: u32,
     /// Hard links.
@@ -119,17 +131,20 @@ impl Attributes {
     /// Of the name in `directory` itself, not of what it leads to; of `directory` if the name is empty.
     fn of(directory: impl AsFd, name: &[u8], flags: AtFlags) -> Result<Self, Errno> {
         let flags = flags | AtFlags::SYMLINK_NOFOLLOW | AtFlags::EMPTY_PATH;
-        let found = statx(directory, name, flags, StatxFlags::BASIC_STATS)?;
+        let found = statx(directory, name, flags, StatxFlags::BASIC_STATS | StatxFlags::BTIME)?;
         let kind = match FileType::from_raw_mode(found.stx_mode.into()) {
             FileType::RegularFile => Kind::File,
             FileType::Directory => Kind::Directory,
             FileType::Symlink => Kind::Link,
             _ => Kind::Other,
         };
+        let time = |time: StatxTimestamp| Time { seconds: time.tv_sec, nanoseconds: time.tv_nsec };
+        let known = StatxFlags::from_bits_retain(found.stx_mask);
         Ok(Self {
             kind,
             size: if kind == Kind::Link { 0 } else { found.stx_size },
-            modified: Time { seconds: found.stx_mtime.tv_sec, nanoseconds: found.stx_mtime.tv_nsec },
+            modified: time(found.stx_mtime),
+            created: known.contains(StatxFlags::BTIME).then(|| time(found.stx_btime)),
             mode: u32::from(found.stx_mode) & 0o7777,
             links: found.stx_nlink.into(),
             owner: found.stx_uid,
@@ -153,12 +168,15 @@ pub struct Entry {
 pub enum Access {
     /// To read.
     Read,
-    /// To write from an offset in octets, up to which the file is cut when the first octets are written
-    /// or the writing is finished. Made if missing.
-    Write(u64),
-    /// To write behind the end. Made if missing.
+    /// To write all of it anew, in secret: it takes the place of what was there when it is finished.
+    Replace,
+    /// To go on from an offset in octets, in what was left unfinished, or else in the file itself. It is
+    /// cut there when the first octets are written or the writing is finished. From 0 as `Replace`.
+    Resume(u64),
+    /// To write behind the end of the file, or else of what was left unfinished. If there is neither, as
+    /// `Replace`.
     Append,
-    /// To write a file that does not exist yet.
+    /// As `Replace`, for a name that nobody has or writes.
     Create,
 }
 

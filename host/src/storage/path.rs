@@ -1,8 +1,9 @@
 //! Paths as guests give them.
 
 use super::Error;
+use super::hidden::is_hidden;
 
-/// A path that was checked: absolute, normalised, without NUL. Kept without its first `/`, so that it
+/// A path that was checked: absolute, normalised, without NUL and names of ours. Kept without its first `/`, so that it
 /// cannot be taken for a path of the host's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Path<'a>(&'a [u8]);
@@ -11,10 +12,10 @@ impl<'a> Path<'a> {
     /// The volume's root.
     pub(super) const ROOT: Self = Self(&[]);
 
-    /// Error [`Error::BadName`] for anything but `/` and `/part/part`.
+    /// Error [`Error::BadName`] for anything but `/` and `/part/part`, and for what has a hidden part.
     pub(super) fn new(path: &'a [u8]) -> Result<Self, Error> {
         let relative = path.strip_prefix(b"/").ok_or(Error::BadName)?;
-        let good = |part: &[u8]| !matches!(part, b"" | b"." | b"..") && !part.contains(&0);
+        let good = |part: &[u8]| !matches!(part, b"" | b"." | b"..") && !part.contains(&0) && !is_hidden(part);
         if relative.is_empty() || relative.split(|&octet| octet == b'/').all(good) {
             Ok(Self(relative))
         } else {
@@ -40,6 +41,19 @@ impl<'a> Path<'a> {
         };
         Some((Self(parent), last))
     }
+
+    /// The text of a link here that leads to `target`, if no directory on the way is a link. Relative, so
+    /// that it names nothing outside the volume, wherever that is.
+    pub(super) fn link_to(self, target: Self) -> Vec<u8> {
+        let parts = |path: Self| -> Vec<&'a [u8]> {
+            path.0.split(|&octet| octet == b'/').filter(|part| !part.is_empty()).collect()
+        };
+        let (directory, target) = (self.split().map_or_else(Vec::new, |(parent, _)| parts(parent)), parts(target));
+        let common = directory.iter().zip(&target).take_while(|(a, b)| a == b).count();
+        let up = directory.iter().skip(common).map(|_| &b".."[..]);
+        let text: Vec<&[u8]> = up.chain(target.into_iter().skip(common)).collect();
+        if text.is_empty() { b".".to_vec() } else { text.join(&b'/') }
+    }
 }
 
 #[cfg(test)]
@@ -48,9 +62,24 @@ mod tests {
 
     #[test]
     fn only_absolute_normalised_paths() {
-        let bad: [&[u8]; 14] = [
-            b"", b"a", b"./a", b"//", b"//a", b"/a/", b"/a//b", b"/.", b"/..", b"/a/..", b"/../a", b"/a/./b", b"/a\0b",
+        let bad: [&[u8]; 17] = [
+            b"",
+            b"a",
+            b"./a",
+            b"//",
+            b"//a",
+            b"/a/",
+            b"/a//b",
+            b"/.",
+            b"/..",
+            b"/a/..",
+            b"/../a",
+            b"/a/./b",
+            b"/a\0b",
             b"/\0",
+            b"/.in.f.",
+            b"/d/.in.f.1",
+            b"/.in.d./f",
         ];
         for path in bad {
             assert_eq!(Path::new(path), Err(Error::BadName), "{}", path.escape_ascii());
@@ -67,5 +96,18 @@ mod tests {
         assert_eq!(split(b"/"), None);
         assert_eq!(split(b"/a"), Some((&b"."[..], &b"a"[..])));
         assert_eq!(split(b"/a/b/c"), Some((&b"a/b"[..], &b"c"[..])));
+    }
+
+    #[test]
+    fn links_are_relative() {
+        let link = |link, target| Path::new(link).unwrap().link_to(Path::new(target).unwrap());
+        assert_eq!(link(b"/l", b"/f"), b"f");
+        assert_eq!(link(b"/l", b"/"), b".");
+        assert_eq!(link(b"/a/l", b"/"), b"..");
+        assert_eq!(link(b"/a/l", b"/a"), b".");
+        assert_eq!(link(b"/a/b/l", b"/x/y"), b"../../x/y");
+        assert_eq!(link(b"/a/b/l", b"/a/x"), b"../x");
+        assert_eq!(link(b"/a/l", b"/a/b/c"), b"b/c");
+        assert_eq!(link(b"/ab/l", b"/a/b"), b"../a/b");
     }
 }

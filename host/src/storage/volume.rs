@@ -1,17 +1,22 @@
 //! One user's tree.
 
+mod attributes;
+mod open;
+
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use rustix::fs::{
-    AtFlags, CWD, Mode, OFlags, RenameFlags, ResolveFlags, Timespec, Timestamps, UTIME_OMIT, fstatvfs, mkdirat, openat,
-    openat2, renameat, renameat_with, unlinkat, utimensat,
+    AtFlags, CWD, Dir, Mode, OFlags, RenameFlags, ResolveFlags, fstatvfs, mkdirat, openat, openat2, renameat,
+    renameat_with, symlinkat, unlinkat,
 };
 use rustix::io::Errno;
 
+use super::hidden::{NUMBERS, acquire, hidden, is_hidden};
 use super::path::Path;
-use super::{Access, Attributes, Directory, Error, File, Kind, Permissions, Time};
+use super::upload::remove;
+use super::{Attributes, Directory, Error, Kind, Permissions, Unfinished};
 
 /// One user's tree: a directory, and what may be done beneath it. Each method asks the permissions
 /// first (`Denied`), then the path (`BadName`), then the file system.
@@ -19,6 +24,8 @@ use super::{Access, Attributes, Directory, Error, File, Kind, Permissions, Time}
 pub struct Volume {
     root: Arc<OwnedFd>,
     permissions: Permissions,
+    unfinished: Unfinished,
+    umask: u32,
 }
 
 impl Volume {
@@ -26,7 +33,7 @@ impl Volume {
     /// cannot keep a path beneath it.
     pub fn open_root(path: &std::path::Path, permissions: Permissions) -> io::Result<Self> {
         let root = openat(CWD, path, DIRECTORY, Mode::empty())?;
-        let volume = Self { root: Arc::new(root), permissions };
+        let volume = Self { root: Arc::new(root), permissions, unfinished: Unfinished::default(), umask: UMASK };
         match volume.resolve(Path::ROOT, DIRECTORY, ResolveFlags::empty()) {
             Ok(_) => Ok(volume),
             // EPERM: what seccomp filters say that do not know the call.
@@ -37,7 +44,22 @@ impl Volume {
 
     /// The same tree with other permissions.
     pub fn with_permissions(&self, permissions: Permissions) -> Self {
-        Self { root: self.root.clone(), permissions }
+        Self { permissions, ..self.clone() }
+    }
+
+    /// The same tree with another fate for uploads that are cut short.
+    pub fn with_unfinished(self, unfinished: Unfinished) -> Self {
+        Self { unfinished, ..self }
+    }
+
+    /// The bits that the mode of something new does not get, beside those of the process.
+    pub fn umask(&self) -> u32 {
+        self.umask
+    }
+
+    /// Set these, the lower nine bits.
+    pub fn set_umask(&mut self, mask: u32) {
+        self.umask = mask & 0o777;
     }
 
     /// What may be done here.
@@ -65,55 +87,43 @@ impl Volume {
         Directory::new(self.clone(), path, self.resolve(path, flags, ResolveFlags::empty())?)
     }
 
-    /// Open a regular file; a link is followed inside the volume. Errors: `NotFile`, and those that
-    /// [`Access`] brings: `NotFound`, `BadOffset`, `Exists`.
-    pub fn open(&self, path: &[u8], access: Access) -> Result<File, Error> {
-        self.permissions.allow(if access == Access::Read { Permissions::READ } else { Permissions::WRITE })?;
-        let path = Path::new(path)?;
-        let flags = match access {
-            Access::Read => OFlags::RDONLY,
-            // A missing file is shorter than that: it is not made only to be refused.
-            Access::Write(1..) => OFlags::WRONLY,
-            Access::Write(0) => OFlags::WRONLY | OFlags::CREATE,
-            Access::Append => OFlags::WRONLY | OFlags::CREATE | OFlags::APPEND,
-            Access::Create => OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL,
-        };
-        match self.resolve(path, OPEN | flags, ResolveFlags::empty()) {
-            Ok(descriptor) => File::new(descriptor, access),
-            Err(Errno::NOENT) if matches!(access, Access::Write(1..)) && self.parent(path).is_ok() => {
-                Err(Error::BadOffset)
-            }
-            Err(errno) => Err(errno.into()),
-        }
-    }
-
-    /// [`open`](Self::open) to read, if the kernel knows the way by heart. `None`: open it where one may
-    /// wait. Its octets need not be in memory, and a file system behind a network may still wait.
-    pub fn open_cached(&self, path: &[u8]) -> Result<Option<File>, Error> {
-        self.permissions.allow(Permissions::READ)?;
-        let opened = cached(self.resolve(Path::new(path)?, OPEN | OFlags::RDONLY, ResolveFlags::CACHED))?;
-        opened.map(|descriptor| File::new(descriptor, Access::Read)).transpose()
-    }
-
-    /// Remove anything but a directory; of a link, the link.
+    /// Remove anything but a directory; of a link, the link. What was left unfinished goes too, and is
+    /// enough for success.
     pub fn remove_file(&self, path: &[u8]) -> Result<(), Error> {
         self.permissions.allow(Permissions::DELETE)?;
         let (parent, last) = self.parent(Path::new(path)?)?.ok_or(Error::NotFile)?;
-        Ok(unlinkat(parent, last, AtFlags::empty())?)
+        let removed = unlinkat(&parent, last, AtFlags::empty());
+        if !matches!(removed, Ok(()) | Err(Errno::NOENT)) {
+            return Ok(removed?);
+        }
+        let left = (0..=NUMBERS).map_while(|number| remove(&parent, &hidden(last, number)).ok());
+        // All of them, so not `any`, which stops at the first.
+        if left.filter(|&gone| gone).count() > 0 { Ok(()) } else { Ok(removed?) }
     }
 
     /// Make a directory.
     pub fn make_directory(&self, path: &[u8]) -> Result<(), Error> {
         self.permissions.allow(Permissions::MAKE_DIRECTORY)?;
         let (parent, last) = self.parent(Path::new(path)?)?.ok_or(Error::Exists)?;
-        Ok(mkdirat(parent, last, Mode::from_raw_mode(0o777))?)
+        Ok(mkdirat(parent, last, Mode::from_raw_mode(0o777 & !self.umask))?)
     }
 
-    /// Remove an empty directory.
+    /// Remove an empty directory. What was left unfinished in it goes too.
     pub fn remove_directory(&self, path: &[u8]) -> Result<(), Error> {
         self.permissions.allow(Permissions::REMOVE_DIRECTORY)?;
         let (parent, last) = self.parent(Path::new(path)?)?.ok_or(Error::Denied)?;
-        Ok(unlinkat(parent, last, AtFlags::REMOVEDIR)?)
+        match unlinkat(&parent, last, AtFlags::REMOVEDIR) {
+            Err(Errno::NOTEMPTY | Errno::EXIST) => {}
+            done => return Ok(done?),
+        }
+        // A directory, since the kernel said so; if it has become a link, that is not followed.
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let directory = openat(&parent, last, flags, Mode::empty()).map_err(|_| Error::NotEmpty)?;
+        remove_hidden(&directory)?;
+        match unlinkat(&parent, last, AtFlags::REMOVEDIR) {
+            Err(Errno::EXIST) => Err(Error::NotEmpty),
+            done => Ok(done?),
+        }
     }
 
     /// Rename a file, directory or link. A file at `to` is replaced; a directory is not (`Exists`), nor
@@ -140,17 +150,17 @@ impl Volume {
         }
     }
 
-    /// Set the time of the last change. Links are followed inside the volume.
-    pub fn set_modified(&self, path: &[u8], to: Time) -> Result<(), Error> {
-        self.permissions.allow(Permissions::SET_ATTRIBUTES)?;
-        let target = self.resolve(Path::new(path)?, OFlags::PATH | OFlags::CLOEXEC, ResolveFlags::empty())?;
-        // Two numbers beyond the last nanosecond mean "now" and "not at all" to the kernel.
-        let nanoseconds = to.nanoseconds.min(999_999_999);
-        let times = Timestamps {
-            last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
-            last_modification: Timespec { tv_sec: to.seconds, tv_nsec: nanoseconds.into() },
+    /// Make a symbolic link that leads to `target`, which need not exist. Error `Unsupported` beneath a
+    /// directory that is reached by a link: what `..` means there cannot be told.
+    pub fn make_link(&self, path: &[u8], target: &[u8]) -> Result<(), Error> {
+        self.permissions.allow(Permissions::WRITE)?;
+        let (path, target) = (Path::new(path)?, Path::new(target)?);
+        let (parent, last) = path.split().ok_or(Error::Exists)?;
+        let parent = match self.resolve(parent, DIRECTORY, ResolveFlags::NO_SYMLINKS) {
+            Err(Errno::LOOP) => return Err(Error::Unsupported),
+            parent => parent?,
         };
-        Ok(utimensat(target, "", &times, AtFlags::EMPTY_PATH)?)
+        Ok(symlinkat(path.link_to(target), parent, last)?)
     }
 
     /// Octets that may still be written here.
@@ -186,10 +196,15 @@ impl Volume {
         Ok(Some((self.resolve(parent, DIRECTORY, ResolveFlags::empty())?, last)))
     }
 
+    /// Of a new file.
+    fn file_mode(&self) -> Mode {
+        Mode::from_raw_mode(0o666 & !self.umask)
+    }
+
     /// The one place where a path becomes a descriptor.
     fn resolve(&self, path: Path<'_>, flags: OFlags, how: ResolveFlags) -> Result<OwnedFd, Errno> {
         // openat2 refuses a mode for a file that it would not make.
-        let mode = if flags.contains(OFlags::CREATE) { Mode::from_raw_mode(0o666) } else { Mode::empty() };
+        let mode = if flags.contains(OFlags::CREATE) { self.file_mode() } else { Mode::empty() };
         let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS | how;
         let mut attempts = if how.contains(ResolveFlags::CACHED) { 1 } else { RESOLVE_ATTEMPTS };
         loop {
@@ -201,6 +216,27 @@ impl Volume {
             }
         }
     }
+}
+
+/// Remove what was left unfinished in a directory, if it has nothing else: `NotEmpty`.
+fn remove_hidden(directory: &OwnedFd) -> Result<(), Error> {
+    let mut names = Vec::new();
+    for entry in Dir::read_from(directory)? {
+        let name = entry?.file_name().to_bytes().to_vec();
+        if is_hidden(&name) {
+            names.push(name);
+        } else if !matches!(&name[..], b"." | b"..") {
+            return Err(Error::NotEmpty);
+        }
+    }
+    // Nothing goes as long as something would stay.
+    for name in &names {
+        acquire(directory, name, None)?.ok_or(Error::NotEmpty)?;
+    }
+    for name in &names {
+        remove(directory, name)?;
+    }
+    Ok(())
 }
 
 /// EAGAIN says that the answer is not in memory, EINVAL that the kernel (before 5.12) cannot tell.
@@ -221,11 +257,14 @@ fn sync(how: ResolveFlags) -> AtFlags {
 const DIRECTORY: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
 /// A file may turn out to be a pipe that nobody serves or a terminal: neither may hold the host.
-const OPEN: OFlags = OFlags::NONBLOCK.union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
+pub(super) const OPEN: OFlags = OFlags::NONBLOCK.union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
 
 /// openat2 gives up (EAGAIN) when anything at all is renamed while it climbs a `..` in a link. So
 /// many times in a row is rare even on a busy machine; then the answer is `Busy`.
 const RESOLVE_ATTEMPTS: u32 = 32;
+
+/// What most systems have: others may read, and only the owner may change.
+pub const UMASK: u32 = 0o022;
 
 const NO_OPENAT2: &str = "the system call openat2 is missing, without which files outside could not be kept out of \
                           reach: Linux 5.8 or newer is needed, and a container's seccomp filter must allow the call";

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use wasi_ftpd::env::{Access, DataError, Denial, Direction, Ending, Event, Outcome, StorageError, TransferError};
+use wasi_ftpd::proto::checksum::Algorithm;
 use wasi_ftpd::proto::entry::{Attributes, Entry, Kind, Permissions, Time};
 
 use crate::bindings::ftpd::server::{accounts, control, data, events, storage};
@@ -77,7 +78,8 @@ pub(crate) fn storage_error(error: storage::Error) -> StorageError {
 pub(crate) fn access(access: Access) -> storage::Access {
     match access {
         Access::Read => storage::Access::Read,
-        Access::Write(offset) => storage::Access::Write(offset),
+        Access::Replace => storage::Access::Replace,
+        Access::Resume(offset) => storage::Access::Resume(offset),
         Access::Append => storage::Access::Append,
         Access::Create => storage::Access::Create,
     }
@@ -94,6 +96,7 @@ pub(crate) fn permissions(given: storage::Permissions) -> Permissions {
         make_directory: has(storage::Permissions::MAKE_DIRECTORY),
         remove_directory: has(storage::Permissions::REMOVE_DIRECTORY),
         set_attributes: has(storage::Permissions::SET_ATTRIBUTES),
+        set_created: has(storage::Permissions::SET_CREATED),
     }
 }
 
@@ -110,12 +113,31 @@ pub(crate) fn attributes(given: storage::Attributes) -> Attributes {
             storage::Kind::Other => Kind::Other,
         },
         size: given.size,
-        modified: Time { seconds: given.modified.seconds, nanoseconds: given.modified.nanoseconds },
+        modified: time(given.modified),
+        created: given.created.map(time),
         mode: given.mode,
         links: given.links,
         owner: given.owner,
         group: given.group,
         unique: given.unique,
+    }
+}
+
+fn time(given: storage::Time) -> Time {
+    Time { seconds: given.seconds, nanoseconds: given.nanoseconds }
+}
+
+pub(crate) fn to_time(time: Time) -> storage::Time {
+    storage::Time { seconds: time.seconds, nanoseconds: time.nanoseconds }
+}
+
+pub(crate) fn algorithm(algorithm: Algorithm) -> storage::Algorithm {
+    match algorithm {
+        Algorithm::Crc32 => storage::Algorithm::Crc32,
+        Algorithm::Md5 => storage::Algorithm::Md5,
+        Algorithm::Sha1 => storage::Algorithm::Sha1,
+        Algorithm::Sha256 => storage::Algorithm::Sha256,
+        Algorithm::Sha512 => storage::Algorithm::Sha512,
     }
 }
 

@@ -5,7 +5,10 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 
 use wasi::clocks::wall_clock;
-use wasi_ftpd::env::{Access, DataError, Denial, Env, Event, Gone, Grant, Received, StorageError, TransferError};
+use wasi_ftpd::env::{
+    Access, DataError, Denial, Env, Event, Gone, Grant, Received, StorageError, Times, TransferError,
+};
+use wasi_ftpd::proto::checksum::Algorithm;
 use wasi_ftpd::proto::entry::{Attributes, Entry, Permissions, Time};
 use wasi_ftpd::proto::path::VPath;
 use wasi_ftpd::proto::secret::Secret;
@@ -83,6 +86,18 @@ impl Transfer {
     }
 }
 
+/// A work of the storage, and what says that it is done.
+pub(crate) struct Work {
+    ended: OnceCell<Rc<Signal>>,
+    work: storage::Work,
+}
+
+impl Work {
+    fn new(work: storage::Work) -> Self {
+        Self { ended: OnceCell::new(), work }
+    }
+}
+
 impl Env for Host {
     type Volume = Volume;
     type File = File;
@@ -90,6 +105,7 @@ impl Env for Host {
     type Port = Port;
     type Data = Data;
     type Transfer = Transfer;
+    type Work = Work;
 
     fn local_address(&self) -> SocketAddr {
         self.local
@@ -135,6 +151,14 @@ impl Env for Host {
         Ok(())
     }
 
+    fn idle_limit(&self) -> (u32, u32) {
+        self.connection.idle_limit()
+    }
+
+    fn set_idle_limit(&self, seconds: u32) {
+        self.connection.set_idle_limit(seconds);
+    }
+
     async fn yield_now(&self) {
         yield_now().await;
     }
@@ -146,7 +170,7 @@ impl Env for Host {
 
     async fn authenticate(&self, name: &[u8], password: &Secret) -> Result<Grant<Volume>, Denial> {
         let grant = accounts::authenticate(name, password.reveal()).map_err(convert::denial)?;
-        Ok(Grant { volume: grant.volume, start: grant.start, message: grant.message })
+        Ok(Grant { volume: grant.volume, start: grant.start, message: grant.message, charset: grant.charset })
     }
 
     fn record(&self, event: Event<'_>) {
@@ -192,8 +216,8 @@ impl Env for Host {
         Ok(())
     }
 
-    fn send_file(&self, data: &Data, file: &File, offset: u64) -> Transfer {
-        Transfer::new(data.connection.send_file(file, offset))
+    fn send_file(&self, data: &Data, file: &File, offset: u64, length: u64) -> Transfer {
+        Transfer::new(data.connection.send_file(file, offset, length))
     }
 
     fn receive_file(&self, data: &Data, file: &File) -> Transfer {
@@ -239,6 +263,10 @@ impl Env for Host {
         Ok(entries.into_iter().map(convert::entry).collect())
     }
 
+    async fn unfinished(&self, volume: &Volume, path: &VPath) -> Result<u64, StorageError> {
+        volume.unfinished(path.as_bytes()).map_err(convert::storage_error)
+    }
+
     async fn open(&self, volume: &Volume, path: &VPath, access: Access) -> Result<File, StorageError> {
         volume.open(path.as_bytes(), convert::access(access)).map_err(convert::storage_error)
     }
@@ -253,6 +281,23 @@ impl Env for Host {
 
     async fn write(&self, file: &File, octets: &[u8]) -> Result<(), StorageError> {
         file.write(octets).map_err(convert::storage_error)
+    }
+
+    fn copy(&self, file: &File, source: &File) -> Work {
+        Work::new(file.copy_from(source))
+    }
+
+    fn checksum(&self, file: &File, algorithm: Algorithm, offset: u64, length: u64) -> Work {
+        Work::new(file.checksum(convert::algorithm(algorithm), offset, length))
+    }
+
+    async fn end_of_work(&self, work: &Work) -> Result<Vec<u8>, StorageError> {
+        loop {
+            if let Some(result) = work.work.finish() {
+                return result.map_err(convert::storage_error);
+            }
+            until(work.ended.get_or_init(|| Signal::new(work.work.subscribe()))).await;
+        }
     }
 
     async fn finish_file(&self, file: &File) -> Result<(), StorageError> {
@@ -275,9 +320,25 @@ impl Env for Host {
         volume.rename(from.as_bytes(), to.as_bytes()).map_err(convert::storage_error)
     }
 
-    async fn set_modified(&self, volume: &Volume, path: &VPath, to: Time) -> Result<(), StorageError> {
-        let to = storage::Time { seconds: to.seconds, nanoseconds: to.nanoseconds };
-        volume.set_modified(path.as_bytes(), to).map_err(convert::storage_error)
+    async fn make_link(&self, volume: &Volume, path: &VPath, target: &VPath) -> Result<(), StorageError> {
+        volume.make_link(path.as_bytes(), target.as_bytes()).map_err(convert::storage_error)
+    }
+
+    async fn set_times(&self, volume: &Volume, path: &VPath, times: Times) -> Result<(), StorageError> {
+        let (modified, created) = (times.modified.map(convert::to_time), times.created.map(convert::to_time));
+        volume.set_times(path.as_bytes(), modified, created).map_err(convert::storage_error)
+    }
+
+    async fn set_mode(&self, volume: &Volume, path: &VPath, mode: u32) -> Result<(), StorageError> {
+        volume.set_mode(path.as_bytes(), mode).map_err(convert::storage_error)
+    }
+
+    fn umask(&self, volume: &Volume) -> u32 {
+        volume.umask()
+    }
+
+    fn set_umask(&self, volume: &Volume, mask: u32) {
+        volume.set_umask(mask);
     }
 
     async fn space(&self, volume: &Volume) -> Result<u64, StorageError> {

@@ -4,13 +4,19 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use crate::env::{Access, StorageError};
+use super::open_file::{OpenFile, Place};
+use crate::env::{Access, StorageError, Times};
 use crate::proto::entry::{Attributes, Entry, Kind, Time};
+
+/// Octets that a node and those who have it open share.
+pub(super) type Content = Rc<RefCell<Vec<u8>>>;
 
 /// A tree, by absolute path. The root always exists.
 #[derive(Debug)]
 pub struct Files {
     nodes: BTreeMap<Vec<u8>, Node>,
+    /// What is being written anew, or was left unfinished, by the path it is meant for.
+    unfinished: BTreeMap<Vec<u8>, Content>,
     next: u64,
     /// What the next octets to be read or written meet, if not a whole medium.
     fault: Rc<Cell<Option<StorageError>>>,
@@ -20,14 +26,19 @@ pub struct Files {
 struct Node {
     kind: Kind,
     modified: Rc<Cell<Time>>,
+    created: Time,
+    mode: u32,
     number: u64,
-    content: Rc<RefCell<Vec<u8>>>,
+    content: Content,
+    /// Shared with whoever writes into the content in place.
+    lock: Rc<()>,
 }
 
 impl Default for Files {
     fn default() -> Self {
-        let mut files = Self { nodes: BTreeMap::new(), next: 0, fault: Rc::default() };
-        files.put(b"/", Kind::Directory, Time::default());
+        let (nodes, unfinished) = (BTreeMap::new(), BTreeMap::new());
+        let mut files = Self { nodes, unfinished, next: 0, fault: Rc::default() };
+        files.put(b"/", Kind::Directory, Time::default(), 0);
         files
     }
 }
@@ -35,17 +46,17 @@ impl Default for Files {
 impl Files {
     /// Put a file there, whatever was there before.
     pub fn put_file(&mut self, path: &[u8], content: &[u8]) {
-        self.put(path, Kind::File, Time::default()).content.borrow_mut().extend_from_slice(content);
+        self.put(path, Kind::File, Time::default(), 0o022).content.borrow_mut().extend_from_slice(content);
     }
 
     /// Put a directory there.
     pub fn put_directory(&mut self, path: &[u8]) {
-        self.put(path, Kind::Directory, Time::default());
+        self.put(path, Kind::Directory, Time::default(), 0o022);
     }
 
     /// Put a link there that leads nowhere.
     pub fn put_link(&mut self, path: &[u8]) {
-        self.put(path, Kind::Link, Time::default());
+        self.put(path, Kind::Link, Time::default(), 0);
     }
 
     /// The content of a file.
@@ -58,20 +69,31 @@ impl Files {
         self.nodes.get(path).is_some_and(|node| node.kind == Kind::Directory)
     }
 
-    /// Let reads and writes fail from now on.
+    /// Let reads and writes fail from now on; with `Busy`, opening a file.
     pub fn fail(&mut self, error: StorageError) {
         self.fault.set(Some(error));
     }
 
-    fn put(&mut self, path: &[u8], kind: Kind, modified: Time) -> &Node {
+    fn put(&mut self, path: &[u8], kind: Kind, now: Time, umask: u32) -> &mut Node {
         self.next += 1;
-        let modified = Rc::new(Cell::new(modified));
-        let node = Node { kind, modified, number: self.next, content: Rc::default() };
+        let mode = match kind {
+            Kind::Directory => 0o777 & !umask,
+            Kind::Link => 0o777,
+            Kind::File | Kind::Other => 0o666 & !umask,
+        };
+        let modified = Rc::new(Cell::new(now));
+        let node =
+            Node { kind, modified, created: now, mode, number: self.next, content: Rc::default(), lock: Rc::default() };
         self.nodes.entry(path.to_vec()).insert_entry(node).into_mut()
     }
 
     fn node(&self, path: &[u8]) -> Result<&Node, StorageError> {
         self.nodes.get(path).ok_or_else(|| self.parent(path).err().unwrap_or(StorageError::NotFound))
+    }
+
+    fn node_mut(&mut self, path: &[u8]) -> Result<&mut Node, StorageError> {
+        let missing = self.parent(path).err().unwrap_or(StorageError::NotFound);
+        self.nodes.get_mut(path).ok_or(missing)
     }
 
     /// The directory that a path is in must exist.
@@ -110,53 +132,128 @@ impl Files {
     }
 
     pub(super) fn open(&mut self, path: &[u8], access: Access, now: Time) -> Result<OpenFile, StorageError> {
+        if self.fault.get() == Some(StorageError::Busy) {
+            return Err(StorageError::Busy);
+        }
         let found = match self.node(path) {
-            Ok(_) if access == Access::Create => Err(StorageError::Exists),
-            Ok(node) if node.kind == Kind::Link && access == Access::Read => Err(StorageError::NotFound),
-            Ok(node) if node.kind == Kind::Link => Err(StorageError::Denied),
-            Ok(node) if node.kind != Kind::File => Err(StorageError::NotFile),
-            Ok(node) => Ok(node.clone()),
-            Err(error) => Err(error),
+            Ok(node) if node.kind == Kind::File => Some(node.clone()),
+            Ok(_) if access == Access::Create => return Err(StorageError::Exists),
+            Ok(node) if node.kind == Kind::Link && access == Access::Read => return Err(StorageError::NotFound),
+            Ok(node) if node.kind == Kind::Link => return Err(StorageError::Denied),
+            Ok(_) => return Err(StorageError::NotFile),
+            Err(StorageError::NotFound) => None,
+            Err(error) => return Err(error),
         };
-        let node = match (found, access) {
-            (Err(StorageError::NotFound), Access::Write(1..)) => return Err(StorageError::BadOffset),
-            (Err(StorageError::NotFound), Access::Write(0) | Access::Append | Access::Create) => {
-                self.parent(path)?;
-                self.put(path, Kind::File, now).clone()
+        let left = self.unfinished.get(path).filter(|content| is_free(content)).map(|content| content.borrow().len());
+        let (content, position, place) = match (access, found) {
+            (Access::Read, node) => (node.ok_or(StorageError::NotFound)?.content, Some(0), Place::Read),
+            (Access::Create, Some(_)) => return Err(StorageError::Exists),
+            (Access::Create, None) if left.is_none() && self.unfinished.contains_key(path) => {
+                return Err(StorageError::Exists);
             }
-            (found, _) => found?,
-        };
-        let length = node.content.borrow().len();
-        let position = match access {
-            Access::Read | Access::Create => Some(0),
-            Access::Append => None,
-            Access::Write(offset) => {
-                Some(usize::try_from(offset).ok().filter(|&at| at <= length).ok_or(StorageError::BadOffset)?)
+            (Access::Create, None) => (self.begin(path)?, Some(0), Place::New),
+            (Access::Replace | Access::Resume(0), _) => (self.begin(path)?, Some(0), Place::Any),
+            (Access::Append, None) => (self.begin(path)?, None, Place::Any),
+            (Access::Resume(offset), found) => {
+                let offset = usize::try_from(offset).map_err(|_| StorageError::BadOffset)?;
+                match (left, found) {
+                    (Some(left), _) if offset <= left => (self.begin(path)?, Some(offset), Place::Any),
+                    (_, Some(node)) if offset <= node.content.borrow().len() => self.in_place(node, Some(offset))?,
+                    (_, None) => return Err(self.parent(path).err().unwrap_or(StorageError::BadOffset)),
+                    _ => return Err(StorageError::BadOffset),
+                }
             }
+            (Access::Append, Some(node)) => self.in_place(node, None)?,
         };
         Ok(OpenFile {
-            content: node.content,
-            modified: node.modified,
+            path: path.to_vec(),
+            place,
+            content,
             now,
             position: Rc::new(Cell::new(position)),
             fault: self.fault.clone(),
         })
     }
 
-    pub(super) fn remove_file(&mut self, path: &[u8]) -> Result<(), StorageError> {
-        if self.node(path)?.kind == Kind::Directory {
-            return Err(StorageError::NotFile);
+    /// What is to be the content of a file: what was left unfinished, if nobody has it.
+    fn begin(&mut self, path: &[u8]) -> Result<Content, StorageError> {
+        self.parent(path)?;
+        match self.unfinished.get(path) {
+            Some(content) if is_free(content) => Ok(content.clone()),
+            Some(_) => Ok(Content::default()),
+            None => Ok(self.unfinished.entry(path.to_vec()).or_default().clone()),
         }
-        self.nodes.remove(path);
+    }
+
+    fn in_place(&self, node: Node, at: Option<usize>) -> Result<(Content, Option<usize>, Place), StorageError> {
+        // The node in the tree, and the one that was cloned from it.
+        if Rc::strong_count(&node.lock) > 2 {
+            return Err(StorageError::Busy);
+        }
+        Ok((node.content, at, Place::Seen { modified: node.modified, _lock: node.lock }))
+    }
+
+    /// Let a file be seen.
+    pub(super) fn publish(&mut self, file: &OpenFile, umask: u32) -> Result<(), StorageError> {
+        let there = self.nodes.get(&file.path).map(|node| node.kind);
+        match file.place {
+            Place::Read | Place::Seen { .. } => return Ok(()),
+            Place::New if there.is_some() => return Err(StorageError::Exists),
+            Place::Any | Place::New if there.is_some_and(|kind| kind != Kind::File) => {
+                return Err(StorageError::NotFile);
+            }
+            Place::Any | Place::New => self.parent(&file.path)?,
+        }
+        if self.unfinished.get(&file.path).is_some_and(|content| Rc::ptr_eq(content, &file.content)) {
+            self.unfinished.remove(&file.path);
+        }
+        let mode = self.nodes.get(&file.path).map(|node| node.mode);
+        let node = self.put(&file.path, Kind::File, file.now, umask);
+        node.content = file.content.clone();
+        node.mode = mode.unwrap_or(node.mode);
         Ok(())
     }
 
-    pub(super) fn make_directory(&mut self, path: &[u8], now: Time) -> Result<(), StorageError> {
+    pub(super) fn unfinished(&self, path: &[u8]) -> Result<u64, StorageError> {
+        let left = self.unfinished.get(path).filter(|content| is_free(content) && !content.borrow().is_empty());
+        match left {
+            Some(content) if !self.nodes.contains_key(path) => Ok(content.borrow().len() as u64),
+            _ => Err(StorageError::NotFound),
+        }
+    }
+
+    pub(super) fn remove_file(&mut self, path: &[u8]) -> Result<(), StorageError> {
+        let left = self.unfinished(path).is_ok();
+        if self.unfinished.get(path).is_some_and(is_free) {
+            self.unfinished.remove(path);
+        }
+        match self.node(path) {
+            Ok(node) if node.kind == Kind::Directory => Err(StorageError::NotFile),
+            Err(StorageError::NotFound) if left => Ok(()),
+            Err(error) => Err(error),
+            Ok(_) => {
+                self.nodes.remove(path);
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) fn make_directory(&mut self, path: &[u8], now: Time, umask: u32) -> Result<(), StorageError> {
         if self.nodes.contains_key(path) {
             return Err(StorageError::Exists);
         }
         self.parent(path)?;
-        self.put(path, Kind::Directory, now);
+        self.put(path, Kind::Directory, now, umask);
+        Ok(())
+    }
+
+    /// Links here lead nowhere, whatever they are told to lead to.
+    pub(super) fn make_link(&mut self, path: &[u8], now: Time) -> Result<(), StorageError> {
+        if self.nodes.contains_key(path) {
+            return Err(StorageError::Exists);
+        }
+        self.parent(path)?;
+        self.put(path, Kind::Link, now, 0);
         Ok(())
     }
 
@@ -197,11 +294,15 @@ impl Files {
         Ok(())
     }
 
-    pub(super) fn set_modified(&mut self, path: &[u8], to: Time) -> Result<(), StorageError> {
-        self.node(path)?;
-        if let Some(node) = self.nodes.get_mut(path) {
-            node.modified.set(to);
-        }
+    pub(super) fn set_times(&mut self, path: &[u8], times: Times) -> Result<(), StorageError> {
+        let node = self.node_mut(path)?;
+        node.modified.set(times.modified.unwrap_or(node.modified.get()));
+        node.created = times.created.unwrap_or(node.created);
+        Ok(())
+    }
+
+    pub(super) fn set_mode(&mut self, path: &[u8], mode: u32) -> Result<(), StorageError> {
+        self.node_mut(path)?.mode = mode & 0o777;
         Ok(())
     }
 }
@@ -212,13 +313,19 @@ impl Node {
             kind: self.kind,
             size: self.content.borrow().len() as u64,
             modified: self.modified.get(),
-            mode: if self.kind == Kind::Directory { 0o755 } else { 0o644 },
+            created: Some(self.created),
+            mode: self.mode,
             links: 1,
             owner: 0,
             group: 0,
             unique: (0, self.number),
         }
     }
+}
+
+/// Whether nobody is writing what was left unfinished.
+fn is_free(content: &Content) -> bool {
+    Rc::strong_count(content) == 1
 }
 
 /// The directory that a path is in; the root's is the root, which always exists.
@@ -232,44 +339,4 @@ fn above(path: &[u8]) -> &[u8] {
 /// What every path beneath a directory begins with.
 fn below(path: &[u8]) -> Vec<u8> {
     if path == b"/" { path.to_vec() } else { [path, b"/"].concat() }
-}
-
-/// An open file.
-#[derive(Clone, Debug)]
-pub struct OpenFile {
-    content: Rc<RefCell<Vec<u8>>>,
-    modified: Rc<Cell<Time>>,
-    /// When it was opened.
-    now: Time,
-    /// Where the next octets are written, which is then the end; `None`: behind the end.
-    position: Rc<Cell<Option<usize>>>,
-    fault: Rc<Cell<Option<StorageError>>>,
-}
-
-impl OpenFile {
-    pub(super) fn size(&self) -> u64 {
-        self.content.borrow().len() as u64
-    }
-
-    pub(super) fn read(&self, offset: u64, length: usize) -> Result<Vec<u8>, StorageError> {
-        if let Some(error) = self.fault.get() {
-            return Err(error);
-        }
-        let content = self.content.borrow();
-        let rest = usize::try_from(offset).ok().and_then(|offset| content.get(offset..)).unwrap_or_default();
-        Ok(rest.get(..length).unwrap_or(rest).to_vec())
-    }
-
-    pub(super) fn write(&self, octets: &[u8]) -> Result<(), StorageError> {
-        if let Some(error) = self.fault.get() {
-            return Err(error);
-        }
-        let mut content = self.content.borrow_mut();
-        if let Some(position) = self.position.take() {
-            content.truncate(position);
-        }
-        content.extend_from_slice(octets);
-        self.modified.set(self.now);
-        Ok(())
-    }
 }

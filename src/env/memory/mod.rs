@@ -7,21 +7,24 @@
 mod client;
 mod files;
 mod net;
+mod open_file;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::Poll;
 
 pub use client::Client;
-pub use files::{Files, OpenFile};
+pub use files::Files;
 pub use net::{Connection, Port, Transfer};
 use net::{Pipe, PortState};
+pub use open_file::OpenFile;
 
 use super::{
-    Access, DataError, Denial, Ending, Env, Event, Gone, Grant, Outcome, Received, StorageError, TransferError,
+    Access, DataError, Denial, Ending, Env, Event, Gone, Grant, Outcome, Received, StorageError, Times, TransferError,
 };
+use crate::proto::checksum::Algorithm;
 use crate::proto::entry::{Attributes, Entry, Permissions, Time};
 use crate::proto::path::VPath;
 use crate::proto::secret::Secret;
@@ -39,6 +42,7 @@ struct World {
     closed: bool,
     output: Vec<u8>,
     ending: Option<Ending>,
+    idle: u32,
     /// The session could go on.
     yielded: bool,
     accounts: Vec<Account>,
@@ -50,6 +54,7 @@ struct World {
     listens: bool,
     next_port: u16,
     outcomes: Vec<Outcome>,
+    charset: Option<String>,
 }
 
 struct Account {
@@ -68,6 +73,7 @@ impl Memory {
             closed: false,
             output: Vec::new(),
             ending: None,
+            idle: IDLE,
             yielded: false,
             accounts: Vec::new(),
             files: Files::default(),
@@ -76,6 +82,7 @@ impl Memory {
             listens: false,
             next_port: FIRST_PORT,
             outcomes: Vec::new(),
+            charset: None,
         })))
     }
 
@@ -83,6 +90,11 @@ impl Memory {
     pub fn account(&self, name: &[u8], password: &[u8], permissions: Permissions) {
         let (name, password) = (name.to_vec(), Secret::new(password.to_vec()));
         self.0.borrow_mut().accounts.push(Account { name, password, permissions });
+    }
+
+    /// Use this charset for pathnames, unless a client asks for UTF-8.
+    pub fn charset(&self, name: &str) {
+        self.0.borrow_mut().charset = Some(name.to_owned());
     }
 
     /// Look at the files, or change them.
@@ -107,23 +119,27 @@ impl Memory {
     }
 }
 
-/// A volume: the files, and what may be done with them.
-#[derive(Clone, Copy, Debug)]
-pub struct Volume(Permissions);
+/// A volume: what may be done with the files.
+#[derive(Debug)]
+pub struct Volume {
+    permissions: Permissions,
+    umask: Rc<Cell<u32>>,
+}
 
 impl Volume {
-    fn allow(self, permitted: impl Fn(&Permissions) -> bool) -> Result<(), StorageError> {
-        if permitted(&self.0) { Ok(()) } else { Err(StorageError::Denied) }
+    fn allow(&self, permitted: impl Fn(&Permissions) -> bool) -> Result<(), StorageError> {
+        if permitted(&self.permissions) { Ok(()) } else { Err(StorageError::Denied) }
     }
 }
 
 impl Env for Memory {
     type Volume = Volume;
-    type File = OpenFile;
+    type File = (OpenFile, Rc<Cell<u32>>);
     type Directory = RefCell<Vec<Entry>>;
     type Port = Port;
     type Data = Connection;
     type Transfer = Transfer;
+    type Work = Result<Vec<u8>, StorageError>;
 
     fn local_address(&self) -> SocketAddr {
         self.0.borrow().local
@@ -159,6 +175,14 @@ impl Env for Memory {
         Ok(())
     }
 
+    fn idle_limit(&self) -> (u32, u32) {
+        (self.0.borrow().idle, IDLE)
+    }
+
+    fn set_idle_limit(&self, seconds: u32) {
+        self.0.borrow_mut().idle = seconds.min(IDLE);
+    }
+
     async fn yield_now(&self) {
         let mut yielded = false;
         poll_fn(|_| {
@@ -183,8 +207,9 @@ impl Env for Memory {
             let matches = |account: &&Account| account.name == name && account.password == *password;
             world.accounts.iter().find(matches).map(|account| account.permissions)
         };
-        let volume = Volume(permissions.ok_or(Denial::Denied)?);
-        Ok(Grant { volume, start: b"/".to_vec(), message: None })
+        let permissions = permissions.ok_or(Denial::Denied)?;
+        let volume = Volume { permissions, umask: Rc::new(Cell::new(UMASK)) };
+        Ok(Grant { volume, start: b"/".to_vec(), message: None, charset: world.charset.clone() })
     }
 
     fn record(&self, event: Event<'_>) {
@@ -230,11 +255,11 @@ impl Env for Memory {
         poll_fn(|_| data.write(&mut octets)).await
     }
 
-    fn send_file(&self, data: &Connection, file: &OpenFile, offset: u64) -> Transfer {
-        Transfer::send(data, file.clone(), offset)
+    fn send_file(&self, data: &Connection, (file, _): &Self::File, offset: u64, length: u64) -> Transfer {
+        Transfer::send(data, file.clone(), offset, length)
     }
 
-    fn receive_file(&self, data: &Connection, file: &OpenFile) -> Transfer {
+    fn receive_file(&self, data: &Connection, (file, _): &Self::File) -> Transfer {
         Transfer::receive(data, file.clone())
     }
 
@@ -251,7 +276,7 @@ impl Env for Memory {
     }
 
     fn permissions(&self, volume: &Volume) -> Permissions {
-        volume.0
+        volume.permissions
     }
 
     async fn stat(&self, volume: &Volume, path: &VPath) -> Result<Attributes, StorageError> {
@@ -270,26 +295,45 @@ impl Env for Memory {
         Ok(left.drain(..batch).collect())
     }
 
-    async fn open(&self, volume: &Volume, path: &VPath, access: Access) -> Result<OpenFile, StorageError> {
-        volume.allow(|may| if access == Access::Read { may.read } else { may.write })?;
-        let now = self.now();
-        self.files(|files| files.open(path.as_bytes(), access, now))
+    async fn unfinished(&self, volume: &Volume, path: &VPath) -> Result<u64, StorageError> {
+        volume.allow(|may| may.list)?;
+        self.files(|files| files.unfinished(path.as_bytes()))
     }
 
-    async fn size(&self, file: &OpenFile) -> Result<u64, StorageError> {
+    async fn open(&self, volume: &Volume, path: &VPath, access: Access) -> Result<Self::File, StorageError> {
+        volume.allow(|may| if access == Access::Read { may.read } else { may.write })?;
+        let now = self.now();
+        let file = self.files(|files| files.open(path.as_bytes(), access, now))?;
+        Ok((file, volume.umask.clone()))
+    }
+
+    async fn size(&self, (file, _): &Self::File) -> Result<u64, StorageError> {
         Ok(file.size())
     }
 
-    async fn read(&self, file: &OpenFile, offset: u64, length: u32) -> Result<Vec<u8>, StorageError> {
+    async fn read(&self, (file, _): &Self::File, offset: u64, length: u32) -> Result<Vec<u8>, StorageError> {
         file.read(offset, length as usize)
     }
 
-    async fn write(&self, file: &OpenFile, octets: &[u8]) -> Result<(), StorageError> {
+    async fn write(&self, (file, _): &Self::File, octets: &[u8]) -> Result<(), StorageError> {
         file.write(octets)
     }
 
-    async fn finish_file(&self, file: &OpenFile) -> Result<(), StorageError> {
-        file.write(b"")
+    fn copy(&self, (file, _): &Self::File, (source, _): &Self::File) -> Self::Work {
+        file.copy(source)
+    }
+
+    fn checksum(&self, (file, _): &Self::File, algorithm: Algorithm, offset: u64, length: u64) -> Self::Work {
+        file.checksum(algorithm, offset, length)
+    }
+
+    async fn end_of_work(&self, work: &Self::Work) -> Result<Vec<u8>, StorageError> {
+        work.clone()
+    }
+
+    async fn finish_file(&self, (file, umask): &Self::File) -> Result<(), StorageError> {
+        file.write(b"")?;
+        self.files(|files| files.publish(file, umask.get()))
     }
 
     async fn remove_file(&self, volume: &Volume, path: &VPath) -> Result<(), StorageError> {
@@ -300,7 +344,7 @@ impl Env for Memory {
     async fn make_directory(&self, volume: &Volume, path: &VPath) -> Result<(), StorageError> {
         volume.allow(|may| may.make_directory)?;
         let now = self.now();
-        self.files(|files| files.make_directory(path.as_bytes(), now))
+        self.files(|files| files.make_directory(path.as_bytes(), now, volume.umask.get()))
     }
 
     async fn remove_directory(&self, volume: &Volume, path: &VPath) -> Result<(), StorageError> {
@@ -313,9 +357,30 @@ impl Env for Memory {
         self.files(|files| files.rename(from.as_bytes(), to.as_bytes()))
     }
 
-    async fn set_modified(&self, volume: &Volume, path: &VPath, to: Time) -> Result<(), StorageError> {
+    async fn make_link(&self, volume: &Volume, path: &VPath, _target: &VPath) -> Result<(), StorageError> {
+        volume.allow(|may| may.write)?;
+        let now = self.now();
+        self.files(|files| files.make_link(path.as_bytes(), now))
+    }
+
+    async fn set_times(&self, volume: &Volume, path: &VPath, times: Times) -> Result<(), StorageError> {
+        volume.allow(|may| {
+            (times.modified.is_none() || may.set_attributes) && (times.created.is_none() || may.set_created)
+        })?;
+        self.files(|files| files.set_times(path.as_bytes(), times))
+    }
+
+    async fn set_mode(&self, volume: &Volume, path: &VPath, mode: u32) -> Result<(), StorageError> {
         volume.allow(|may| may.set_attributes)?;
-        self.files(|files| files.set_modified(path.as_bytes(), to))
+        self.files(|files| files.set_mode(path.as_bytes(), mode))
+    }
+
+    fn umask(&self, volume: &Volume) -> u32 {
+        volume.umask.get()
+    }
+
+    fn set_umask(&self, volume: &Volume, mask: u32) {
+        volume.umask.set(mask & 0o777);
     }
 
     async fn space(&self, volume: &Volume) -> Result<u64, StorageError> {
@@ -329,6 +394,12 @@ const FIRST_PORT: u16 = 50_000;
 
 /// Entries of a directory that are given at once: few, so that tests see batches.
 const BATCH: usize = 2;
+
+/// Seconds: how long a client may say nothing.
+const IDLE: u32 = 300;
+
+/// The usual one.
+const UMASK: u32 = 0o022;
 
 /// Octets of free space, as far as ALLO is told.
 const SPACE: u64 = 1 << 40;

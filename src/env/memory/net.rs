@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::Poll;
 
-use super::files::OpenFile;
+use super::open_file::OpenFile;
 use crate::env::{DataError, TransferError};
 
 /// A data port of the session's.
@@ -103,18 +103,19 @@ impl Drop for Connection {
 pub struct Transfer {
     pipe: Rc<RefCell<Pipe>>,
     file: OpenFile,
-    /// Where a file to be sent is read next.
-    offset: Option<Cell<u64>>,
+    /// Where a file to be sent is read next, and where that ends.
+    range: Option<(Cell<u64>, u64)>,
     moved: Cell<u64>,
 }
 
 impl Transfer {
-    pub(super) fn send(data: &Connection, file: OpenFile, offset: u64) -> Self {
-        Self { pipe: data.0.clone(), file, offset: Some(Cell::new(offset)), moved: Cell::new(0) }
+    pub(super) fn send(data: &Connection, file: OpenFile, offset: u64, length: u64) -> Self {
+        let range = Some((Cell::new(offset), offset.saturating_add(length)));
+        Self { pipe: data.0.clone(), file, range, moved: Cell::new(0) }
     }
 
     pub(super) fn receive(data: &Connection, file: OpenFile) -> Self {
-        Self { pipe: data.0.clone(), file, offset: None, moved: Cell::new(0) }
+        Self { pipe: data.0.clone(), file, range: None, moved: Cell::new(0) }
     }
 
     pub(super) fn moved(&self) -> u64 {
@@ -123,8 +124,8 @@ impl Transfer {
 
     /// Move what can be moved now.
     pub(super) fn step(&self) -> Poll<Result<u64, TransferError>> {
-        let done = match &self.offset {
-            Some(offset) => self.send_some(offset),
+        let done = match &self.range {
+            Some((offset, end)) => self.send_some(offset, *end),
             None => self.receive_some(),
         };
         match done {
@@ -134,16 +135,18 @@ impl Transfer {
         }
     }
 
-    fn send_some(&self, offset: &Cell<u64>) -> Result<bool, TransferError> {
+    fn send_some(&self, offset: &Cell<u64>, end: u64) -> Result<bool, TransferError> {
         let mut pipe = self.pipe.borrow_mut();
         if pipe.reset {
             return Err(DataError::Broken.into());
         }
-        let octets = self.file.read(offset.get(), pipe.room())?;
+        let end = end.min(self.file.size());
+        let left = usize::try_from(end.saturating_sub(offset.get())).unwrap_or(usize::MAX);
+        let octets = self.file.read(offset.get(), pipe.room().min(left))?;
         pipe.to_client.extend_from_slice(&octets);
         offset.set(offset.get() + octets.len() as u64);
         self.moved.set(self.moved.get() + octets.len() as u64);
-        Ok(offset.get() >= self.file.size())
+        Ok(offset.get() >= end)
     }
 
     fn receive_some(&self) -> Result<bool, TransferError> {

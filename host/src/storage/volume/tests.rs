@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use super::*;
-use crate::storage::scratch;
+use crate::storage::{Access, Time, scratch};
 
 /// A volume at `root/in`, beside it a directory and a file that must stay out of reach.
 fn enclosed() -> (tempfile::TempDir, Volume) {
@@ -45,12 +45,16 @@ fn every_call_refuses_a_path_that_is_not_normalised() {
         assert_eq!(volume.remove_directory(path), Err(Error::BadName));
         assert_eq!(volume.rename(path, b"/x"), Err(Error::BadName));
         assert_eq!(volume.rename(b"/d", path), Err(Error::BadName));
-        assert_eq!(volume.set_modified(path, Time { seconds: 0, nanoseconds: 0 }), Err(Error::BadName));
+        assert_eq!(volume.unfinished(path), Err(Error::BadName));
+        assert_eq!(volume.make_link(path, b"/d"), Err(Error::BadName));
+        assert_eq!(volume.make_link(b"/x", path), Err(Error::BadName));
+        assert_eq!(volume.set_times(path, None, None), Err(Error::BadName));
+        assert_eq!(volume.set_mode(path, 0o600), Err(Error::BadName));
     }
 }
 
 #[test]
-fn links_do_not_lead_out() {
+fn bug_11_links_do_not_lead_out() {
     let (outer, volume) = enclosed();
     let inside = outer.path().join("in");
     symlink(outer.path().join("out"), inside.join("absolute")).unwrap();
@@ -66,20 +70,22 @@ fn links_do_not_lead_out() {
         let attributes = volume.stat(link).unwrap();
         assert_eq!((attributes.kind, attributes.size), (Kind::Link, 0), "{}", link.escape_ascii());
         assert_eq!(volume.list(link).err(), Some(Error::Denied));
-        for access in [Access::Read, Access::Write(0), Access::Append] {
+        for access in [Access::Read, Access::Replace, Access::Append] {
             assert_eq!(volume.open(link, access).err(), Some(Error::Denied));
         }
-        assert_eq!(volume.set_modified(link, Time { seconds: 0, nanoseconds: 0 }), Err(Error::Denied));
+        assert_eq!(volume.set_times(link, Some(Time { seconds: 0, nanoseconds: 0 }), None), Err(Error::Denied));
+        assert_eq!(volume.set_mode(link, 0), Err(Error::Denied));
 
         let beneath = [link, b"/secret"].concat();
         assert_eq!(volume.stat(&beneath).err(), Some(Error::Denied));
         assert_eq!(volume.open(&beneath, Access::Read).err(), Some(Error::Denied));
-        assert_eq!(volume.open(&beneath, Access::Write(0)).err(), Some(Error::Denied));
+        assert_eq!(volume.open(&beneath, Access::Replace).err(), Some(Error::Denied));
         assert_eq!(volume.remove_file(&beneath), Err(Error::Denied));
         assert_eq!(volume.make_directory(&beneath), Err(Error::Denied));
         assert_eq!(volume.remove_directory(&beneath), Err(Error::Denied));
         assert_eq!(volume.rename(&beneath, b"/x"), Err(Error::Denied));
         assert_eq!(volume.rename(b"/d", &beneath), Err(Error::Denied));
+        assert_eq!(volume.unfinished(&beneath), Err(Error::Denied));
     }
     let outside: Vec<_> = fs::read_dir(outer.path().join("out")).unwrap().collect();
     assert_eq!(outside.len(), 1);
@@ -94,7 +100,7 @@ fn links_inside_are_followed() {
     symlink("d/e", root.path().join("short")).unwrap();
     symlink("loop", root.path().join("loop")).unwrap();
     assert_eq!(kind(&volume, b"/d/e/up"), Ok(Kind::Link), "dangles");
-    volume.open(b"/short/up", Access::Write(0)).unwrap().write(b"x").unwrap();
+    volume.open(b"/short/up", Access::Replace).unwrap().write(b"x").unwrap();
     assert_eq!(fs::read(root.path().join("f")).unwrap(), b"x", "written through the link");
     assert_eq!(kind(&volume, b"/short"), Ok(Kind::Directory));
     assert_eq!(volume.stat(b"/short/up"), volume.stat(b"/f"));
@@ -120,7 +126,7 @@ fn links_themselves_are_removed_and_renamed() {
 
 /// Bug class 11: a directory that turns into a link while it is used.
 #[test]
-fn a_directory_swapped_for_a_link() {
+fn bug_11_a_directory_swapped_for_a_link() {
     let (outer, volume) = enclosed();
     let inside = outer.path().join("in");
     fs::write(inside.join("d/secret"), "public").unwrap();
@@ -136,7 +142,7 @@ fn a_directory_swapped_for_a_link() {
             if let Ok(file) = volume.open(b"/d/secret", Access::Read) {
                 assert_eq!(file.read(0, 10).unwrap(), b"public");
             }
-            let _ = volume.open(b"/d/new", Access::Write(0));
+            let _ = volume.open(b"/d/new", Access::Replace);
             let _ = volume.remove_file(b"/d/new");
             let _ = volume.make_directory(b"/d/x");
         }
@@ -147,12 +153,12 @@ fn a_directory_swapped_for_a_link() {
 }
 
 #[test]
-fn names_byte_for_byte_and_their_lengths() {
+fn bug_27_names_byte_for_byte_and_their_lengths() {
     let (root, volume) = scratch();
     let longest = [b'n'; 255];
     for name in [&b"\xff\xfe \n\r\"\\"[..], b"...", &longest] {
         let path = [b"/", name].concat();
-        volume.open(&path, Access::Create).unwrap();
+        volume.open(&path, Access::Create).unwrap().finish().unwrap();
         assert!(root.path().join(OsStr::from_bytes(name)).exists());
         assert_eq!(kind(&volume, &path), Ok(Kind::File));
         volume.remove_file(&path).unwrap();
@@ -161,7 +167,7 @@ fn names_byte_for_byte_and_their_lengths() {
     }
     let long = [b"/", &longest[..], b"n"].concat();
     assert_eq!(volume.stat(&long), Err(Error::BadName));
-    assert_eq!(volume.open(&long, Access::Write(0)).err(), Some(Error::BadName));
+    assert_eq!(volume.open(&long, Access::Replace).err(), Some(Error::BadName));
     assert_eq!(volume.make_directory(&long), Err(Error::BadName));
     assert_eq!(volume.stat(&b"/a".repeat(4096)), Err(Error::BadName));
 }
@@ -173,7 +179,7 @@ fn only_regular_files_are_opened() {
     rustix::fs::mknodat(CWD, root.path().join("fifo"), rustix::fs::FileType::Fifo, Mode::RWXU, 0).unwrap();
     let _socket = std::os::unix::net::UnixListener::bind(root.path().join("socket")).unwrap();
     for path in [&b"/fifo"[..], b"/socket", b"/d", b"/"] {
-        for access in [Access::Read, Access::Write(0), Access::Append] {
+        for access in [Access::Read, Access::Replace, Access::Append] {
             assert_eq!(volume.open(path, access).err(), Some(Error::NotFile), "{} {access:?}", path.escape_ascii());
         }
     }
@@ -188,23 +194,28 @@ fn each_call_asks_for_its_permission() {
     let (root, all) = scratch();
     fs::write(root.path().join("f"), "x").unwrap();
     fs::create_dir(root.path().join("d")).unwrap();
+    fs::write(root.path().join(".in.left."), "x").unwrap();
     let now = Time { seconds: 1, nanoseconds: 0 };
     type Call<'a> = &'a dyn Fn(&Volume) -> Result<(), Error>;
-    let calls: [(Permissions, Call<'_>); 14] = [
+    let calls: [(Permissions, Call<'_>); 18] = [
         (Permissions::LIST, &|v| v.stat(b"/f").map(drop)),
         (Permissions::LIST, &|v| v.stat_cached(b"/f").map(drop)),
         (Permissions::LIST, &|v| v.list(b"/").map(drop)),
         (Permissions::READ, &|v| v.open(b"/f", Access::Read).map(drop)),
         (Permissions::READ, &|v| v.open_cached(b"/f").map(drop)),
-        (Permissions::WRITE, &|v| v.open(b"/f", Access::Write(0)).map(drop)),
+        (Permissions::WRITE, &|v| v.open(b"/f", Access::Replace).map(drop)),
         (Permissions::WRITE, &|v| v.open(b"/f", Access::Append).map(drop)),
-        (Permissions::WRITE, &|v| v.open(b"/new", Access::Create).map(drop)),
+        (Permissions::WRITE, &|v| v.open(b"/f", Access::Resume(1)).map(drop)),
+        (Permissions::WRITE, &|v| v.open(b"/new", Access::Create).and_then(|file| file.finish())),
+        (Permissions::WRITE, &|v| v.make_link(b"/link", b"/f")),
+        (Permissions::LIST, &|v| v.unfinished(b"/left").map(drop)),
         (Permissions::WRITE, &|v| v.space().map(drop)),
         (Permissions::DELETE, &|v| v.remove_file(b"/new")),
         (Permissions::RENAME, &|v| v.rename(b"/f", b"/g")),
         (Permissions::MAKE_DIRECTORY, &|v| v.make_directory(b"/e")),
         (Permissions::REMOVE_DIRECTORY, &|v| v.remove_directory(b"/e")),
-        (Permissions::SET_ATTRIBUTES, &|v| v.set_modified(b"/d", now)),
+        (Permissions::SET_ATTRIBUTES, &|v| v.set_times(b"/d", Some(now), None)),
+        (Permissions::SET_ATTRIBUTES, &|v| v.set_mode(b"/d", 0o700)),
     ];
     for (needed, call) in calls {
         let others = Permissions(!needed.0);
@@ -213,6 +224,7 @@ fn each_call_asks_for_its_permission() {
     }
     assert!(Permissions::ALL.contains(Permissions::READ_ONLY | Permissions::WRITE));
     assert!(!Permissions::READ_ONLY.contains(Permissions::WRITE));
+    assert!(!Permissions::ALL.contains(Permissions::SET_CREATED));
 }
 
 #[test]
@@ -249,7 +261,7 @@ fn remove_and_make() {
     assert_eq!(volume.make_directory(b"/d"), Err(Error::Exists));
     assert_eq!(volume.make_directory(b"/"), Err(Error::Exists));
     assert_eq!(volume.make_directory(b"/no/d"), Err(Error::NotFound));
-    volume.open(b"/d/f", Access::Create).unwrap();
+    volume.open(b"/d/f", Access::Create).unwrap().finish().unwrap();
     assert_eq!(volume.make_directory(b"/d/f/g"), Err(Error::NotDirectory));
     assert_eq!(volume.remove_directory(b"/d"), Err(Error::NotEmpty));
     assert_eq!(volume.remove_directory(b"/d/f"), Err(Error::NotDirectory));
@@ -270,19 +282,70 @@ fn times_and_modes() {
     fs::set_permissions(&path, fs::Permissions::from_mode(0o4640)).unwrap();
     fs::hard_link(&path, root.path().join("g")).unwrap();
     let time = Time { seconds: -5, nanoseconds: 7 };
-    volume.set_modified(b"/f", time).unwrap();
+    volume.set_times(b"/f", Some(time), None).unwrap();
     let attributes = volume.stat(b"/f").unwrap();
     assert_eq!((attributes.modified, attributes.mode, attributes.links), (time, 0o4640, 2));
     assert_eq!(attributes.unique, volume.stat(b"/g").unwrap().unique);
 
     // UTIME_NOW and UTIME_OMIT are not smuggled in.
     for nanoseconds in [0x3fff_ffff, 0x3fff_fffe, u32::MAX] {
-        volume.set_modified(b"/f", Time { seconds: 9, nanoseconds }).unwrap();
+        volume.set_times(b"/f", Some(Time { seconds: 9, nanoseconds }), None).unwrap();
         assert_eq!(volume.stat(b"/f").unwrap().modified, Time { seconds: 9, nanoseconds: 999_999_999 });
     }
     let accessed = fs::metadata(&path).unwrap().accessed().unwrap();
     assert!(accessed > SystemTime::now() - Duration::from_secs(3600), "the access time is let alone");
-    assert_eq!(volume.set_modified(b"/no", time), Err(Error::NotFound));
+    assert_eq!(volume.set_times(b"/no", Some(time), None), Err(Error::NotFound));
+
+    assert_eq!(volume.set_times(b"/f", Some(time), Some(time)), Err(Error::Unsupported));
+    let created = volume.stat(b"/f").unwrap().created;
+    assert_eq!(created.is_some(), fs::metadata(&path).unwrap().created().is_ok());
+    assert!(created.is_none_or(|created| created.seconds > 1_700_000_000));
+}
+
+#[test]
+fn modes_are_set_and_kept_from_what_is_new() {
+    let (root, mut volume) = scratch();
+    let mode = |name: &str| fs::metadata(root.path().join(name)).unwrap().permissions().mode() & 0o7777;
+    assert_eq!(volume.umask(), 0o022);
+    volume.set_umask(0o7027);
+    assert_eq!(volume.umask(), 0o027);
+    volume.open(b"/f", Access::Replace).unwrap().finish().unwrap();
+    volume.make_directory(b"/d").unwrap();
+    assert_eq!((mode("f"), mode("d")), (0o640, 0o750));
+
+    for wanted in [0o000, 0o111, 0o604] {
+        volume.set_mode(b"/f", wanted).unwrap();
+        assert_eq!(mode("f"), wanted);
+    }
+    fs::set_permissions(root.path().join("d"), fs::Permissions::from_mode(0o2755)).unwrap();
+    volume.set_mode(b"/d", 0o7700).unwrap();
+    assert_eq!(mode("d"), 0o2700, "what new files inherit stays");
+    symlink("d", root.path().join("l")).unwrap();
+    volume.set_mode(b"/l", 0o711).unwrap();
+    assert_eq!(mode("d"), 0o2711);
+    rustix::fs::mknodat(CWD, root.path().join("fifo"), rustix::fs::FileType::Fifo, Mode::RWXU, 0).unwrap();
+    assert_eq!(volume.set_mode(b"/fifo", 0o777), Err(Error::NotFile));
+    assert_eq!(volume.set_mode(b"/no", 0o777), Err(Error::NotFound));
+}
+
+#[test]
+fn links_are_made_inside() {
+    let (root, volume) = scratch();
+    fs::create_dir_all(root.path().join("a/b")).unwrap();
+    fs::write(root.path().join("f"), "x").unwrap();
+    volume.make_link(b"/a/b/l", b"/f").unwrap();
+    assert_eq!(fs::read_link(root.path().join("a/b/l")).unwrap().to_str(), Some("../../f"));
+    assert_eq!(kind(&volume, b"/a/b/l"), Ok(Kind::File));
+    volume.make_link(b"/root", b"/").unwrap();
+    volume.make_link(b"/a/root", b"/").unwrap();
+    assert_eq!(volume.stat(b"/root/a/root/a/b").unwrap(), volume.stat(b"/a/b").unwrap());
+    volume.make_link(b"/gone", b"/no/such").unwrap();
+    assert_eq!(kind(&volume, b"/gone"), Ok(Kind::Link));
+    for taken in [&b"/f"[..], b"/a", b"/gone", b"/"] {
+        assert_eq!(volume.make_link(taken, b"/x"), Err(Error::Exists));
+    }
+    assert_eq!(volume.make_link(b"/no/l", b"/f"), Err(Error::NotFound));
+    assert_eq!(volume.make_link(b"/root/l", b"/f"), Err(Error::Unsupported), "`..` is somewhere else there");
 }
 
 #[test]

@@ -1,0 +1,82 @@
+use std::fs;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::*;
+use crate::control::Control;
+use crate::ending::Busy;
+use crate::storage::{Access, Permissions, Unfinished, Volume};
+
+/// A data connection and its client.
+async fn connection() -> (Arc<Socket>, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let _client_control = TcpStream::connect(address).await.unwrap();
+    let (control, peer) = listener.accept().await.unwrap();
+    let control = Arc::new(Control::new(control, peer).unwrap());
+    let client = TcpStream::connect(address).await.unwrap();
+    let (stream, _) = listener.accept().await.unwrap();
+    let socket = Socket::new(stream, Busy::new(&control), Duration::from_secs(10), Arc::default());
+    (Arc::new(socket), client)
+}
+
+fn scratch() -> (tempfile::TempDir, Volume) {
+    let root = tempfile::tempdir().unwrap();
+    let volume = Volume::open_root(root.path(), Permissions::ALL).unwrap();
+    (root, volume)
+}
+
+#[tokio::test]
+async fn a_range_is_sent_and_no_more() {
+    let (root, volume) = scratch();
+    let content: Vec<u8> = (0..PIECE as usize * 2 + 100).map(|number| (number % 251) as u8).collect();
+    fs::write(root.path().join("f"), &content).unwrap();
+    let file = volume.open(b"/f", Access::Read).unwrap();
+    let size = content.len() as u64;
+    for (offset, length) in [
+        (0, u64::MAX),
+        (0, size),
+        (5, PIECE),
+        (5, PIECE + 1),
+        (size - 3, 2),
+        (size - 3, 10),
+        (size, 1),
+        (size + 1, u64::MAX),
+        (0, 0),
+        (u64::MAX, u64::MAX),
+    ] {
+        let (socket, mut client) = connection().await;
+        let mut transfer = Transfer::send(socket.clone(), file.clone(), offset, length, Arc::default());
+        let send = async {
+            transfer.ready().await;
+            socket.finish().unwrap();
+            transfer.finish().unwrap()
+        };
+        let mut received = Vec::new();
+        let (sent, _) = tokio::join!(send, client.read_to_end(&mut received));
+        let start = offset.min(size) as usize;
+        let end = offset.saturating_add(length).min(size) as usize;
+        assert_eq!(sent, (end - start) as u64, "{offset} {length}");
+        assert!(received == content[start..end], "{offset} {length}");
+    }
+}
+
+#[tokio::test]
+async fn a_stopped_upload_is_gone_before_anybody_looks() {
+    let (root, volume) = scratch();
+    let volume = volume.with_unfinished(Unfinished::Delete);
+    for _ in 0..20 {
+        let (socket, mut client) = connection().await;
+        let file = volume.open(b"/f", Access::Replace).unwrap();
+        let disk = Arc::new(Mutex::new(()));
+        let mut transfer = Transfer::receive(socket, file, disk.clone());
+        client.write_all(&vec![1; SMALL * 2]).await.unwrap();
+        while !matches!(&transfer.way, Way::Receive(Receiving { writing: Some(_), .. })) {
+            transfer.step().await;
+        }
+        drop(transfer);
+        let _alone = disk.lock().await;
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0, "a piece on its way to the disk");
+    }
+}

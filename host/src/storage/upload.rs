@@ -1,0 +1,158 @@
+//! A file that is written under a hidden name, and gets its own when it is finished.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rustix::fs::{AtFlags, Gid, Mode, RenameFlags, Uid, fchmod, fchown, linkat, renameat, renameat_with, unlinkat};
+use rustix::io::Errno;
+
+use super::hidden::{acquire, hidden};
+use super::{Attributes, Error, Kind};
+
+/// What becomes of an upload that was cut short.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Unfinished {
+    /// It stays under its hidden name, to be gone on with. If nothing was written, it goes.
+    #[default]
+    Keep,
+    /// It goes.
+    Delete,
+    /// Nothing is hidden: files are written in place, and stay as they were left. (Hidden names cannot
+    /// be used all the same.)
+    InPlace,
+}
+
+/// A file that is being written and has another name than it is to have, or may have to go again. It is
+/// locked; nobody else touches that name while it leads to the file.
+#[derive(Debug)]
+pub(super) struct Upload {
+    /// The directory of both names.
+    pub(super) directory: OwnedFd,
+    /// Its name at the end.
+    pub(super) name: Vec<u8>,
+    /// Its name until then; the same if it can be seen while it is written.
+    pub(super) written_as: Vec<u8>,
+    /// It must not replace anything.
+    pub(super) exclusive: bool,
+    /// What becomes of it without a finish.
+    pub(super) unfinished: Unfinished,
+    pub(super) finished: AtomicBool,
+}
+
+impl Upload {
+    /// Whether it has its name.
+    pub(super) fn is_finished(&self) -> bool {
+        self.finished.load(Ordering::Relaxed)
+    }
+
+    /// Give it its name. Errors: `Exists` if it must not replace what is there, `NotFile` if it cannot,
+    /// `Io` if somebody has taken the hidden name away.
+    pub(super) fn publish(&self, file: impl AsFd) -> Result<(), Error> {
+        if self.is_finished() {
+            return Ok(());
+        }
+        if self.written_as != self.name {
+            if !self.leads_to(&file) {
+                return Err(Error::Io);
+            }
+            if self.exclusive {
+                self.move_beside()?
+            } else {
+                self.move_over(&file)?
+            }
+            let first = hidden(&self.name, 0);
+            if self.written_as != first {
+                // What was left by the one who wrote beside us is older than this.
+                let _ = remove(&self.directory, &first);
+            }
+        }
+        self.finished.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn move_beside(&self) -> Result<(), Errno> {
+        let directory = &self.directory;
+        match renameat_with(directory, &*self.written_as, directory, &*self.name, RenameFlags::NOREPLACE) {
+            // The file system cannot promise this.
+            Err(Errno::INVAL) => {}
+            done => return done,
+        }
+        linkat(directory, &*self.written_as, directory, &*self.name, AtFlags::empty())?;
+        unlinkat(directory, &*self.written_as, AtFlags::empty())
+    }
+
+    fn move_over(&self, file: impl AsFd) -> Result<(), Error> {
+        let directory = &self.directory;
+        match Attributes::of(directory, &self.name, AtFlags::empty()) {
+            Ok(there) => match there.kind {
+                Kind::File => inherit(file, &there),
+                Kind::Link => {}
+                Kind::Directory | Kind::Other => return Err(Error::NotFile),
+            },
+            Err(Errno::NOENT) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+        match renameat(directory, &*self.written_as, directory, &*self.name) {
+            // A directory has come there this very moment.
+            Err(Errno::ISDIR | Errno::NOTEMPTY | Errno::EXIST) => Err(Error::NotFile),
+            done => Ok(done?),
+        }
+    }
+
+    /// It is let go. Without a finish, it stays to be gone on with, or goes.
+    pub(super) fn abandon(&self, file: impl AsFd) {
+        if self.is_finished() || !self.leads_to(&file) {
+            return;
+        }
+        let empty = Attributes::of(&file, b"", AtFlags::empty()).is_ok_and(|attributes| attributes.size == 0);
+        let gone = match self.unfinished {
+            Unfinished::Keep if !empty => self.keep(),
+            Unfinished::InPlace if !empty => Ok(()),
+            _ => unlinkat(&self.directory, &*self.written_as, AtFlags::empty()),
+        };
+        if let Err(errno) = gone {
+            log::warn!("cannot remove an unfinished upload: {}: {errno}", self.written_as.escape_ascii());
+        }
+    }
+
+    /// Leave it where it is found again. There is room for one: who comes later and beside it goes.
+    fn keep(&self) -> Result<(), Errno> {
+        let first = hidden(&self.name, 0);
+        if self.written_as == first {
+            return Ok(());
+        }
+        let directory = &self.directory;
+        renameat_with(directory, &*self.written_as, directory, &*first, RenameFlags::NOREPLACE)
+            .or_else(|_| unlinkat(directory, &*self.written_as, AtFlags::empty()))
+    }
+
+    /// Whether its present name is still its own.
+    fn leads_to(&self, file: impl AsFd) -> bool {
+        let there = Attributes::of(&self.directory, &self.written_as, AtFlags::empty());
+        let own = Attributes::of(file, b"", AtFlags::empty());
+        matches!((there, own), (Ok(there), Ok(own)) if there.unique == own.unique)
+    }
+}
+
+/// Make `file` look like what it replaces, as far as the system allows: a file that was written in place
+/// would have kept its mode and, if we are root, its owner.
+fn inherit(file: impl AsFd, from: &Attributes) {
+    if Attributes::of(&file, b"", AtFlags::empty()).is_ok_and(|own| (own.owner, own.group) != (from.owner, from.group))
+    {
+        let _ = fchown(&file, Some(Uid::from_raw(from.owner)), Some(Gid::from_raw(from.group)));
+    }
+    if let Err(errno) = fchmod(&file, Mode::from_raw_mode(from.mode & 0o777)) {
+        log::debug!("the mode of a file that was replaced is lost: {errno}");
+    }
+}
+
+/// Remove the hidden file of that name, unless somebody writes it: then, and only then, false. Error
+/// ENOENT if there is none.
+pub(super) fn remove(directory: impl AsFd, hidden: &[u8]) -> Result<bool, Errno> {
+    let Some(_locked) = acquire(&directory, hidden, None)? else { return Ok(false) };
+    unlinkat(&directory, hidden, AtFlags::empty())?;
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests;

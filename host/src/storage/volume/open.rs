@@ -1,0 +1,198 @@
+//! How files are opened.
+
+use std::os::fd::OwnedFd;
+use std::sync::atomic::AtomicBool;
+
+use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, openat};
+use rustix::io::{Errno, retry_on_intr};
+
+use super::{OPEN, Volume, cached};
+use crate::storage::file::regular;
+use crate::storage::hidden::{NUMBERS, acquire, hidden, lock};
+use crate::storage::path::Path;
+use crate::storage::upload::Upload;
+use crate::storage::{Access, Attributes, Error, File, Kind, Permissions, Unfinished};
+
+impl Volume {
+    /// Open a regular file; a link is followed inside the volume. Errors: `NotFile`, and those that
+    /// [`Access`] brings: `NotFound`, `BadOffset`, `Exists`, `Busy` while another writes.
+    pub fn open(&self, path: &[u8], access: Access) -> Result<File, Error> {
+        self.permissions.allow(if access == Access::Read { Permissions::READ } else { Permissions::WRITE })?;
+        let path = Path::new(path)?;
+        if access == Access::Read {
+            return File::reader(self.resolve(path, OPEN | OFlags::RDONLY, ResolveFlags::empty())?);
+        }
+        let (directory, name) = self.parent(path)?.ok_or(Error::NotFile)?;
+        let there = match Attributes::of(&directory, name, AtFlags::empty()) {
+            Ok(there) => Some(there),
+            Err(Errno::NOENT) => None,
+            Err(errno) => return Err(errno.into()),
+        };
+        let new = New { volume: self, path, directory, name, there };
+        match access {
+            Access::Create => new.create(),
+            _ if there.is_some_and(|there| matches!(there.kind, Kind::Directory | Kind::Other)) => Err(Error::NotFile),
+            Access::Append => new.append(),
+            Access::Resume(at @ 1..) => new.resume(at),
+            Access::Resume(0) | Access::Replace | Access::Read => new.replace(),
+        }
+    }
+
+    /// [`open`](Self::open) to read, if the kernel knows the way by heart. `None`: open it where one may
+    /// wait. Its octets need not be in memory, and a file system behind a network may still wait.
+    pub fn open_cached(&self, path: &[u8]) -> Result<Option<File>, Error> {
+        self.permissions.allow(Permissions::READ)?;
+        let opened = cached(self.resolve(Path::new(path)?, OPEN | OFlags::RDONLY, ResolveFlags::CACHED))?;
+        opened.map(File::reader).transpose()
+    }
+
+    /// Octets of a file of that name that were written and not finished, and can be gone on with. Error
+    /// `NotFound` if there are none, or somebody writes them now, or there is a finished file.
+    pub fn unfinished(&self, path: &[u8]) -> Result<u64, Error> {
+        self.permissions.allow(Permissions::LIST)?;
+        let (directory, name) = self.parent(Path::new(path)?)?.ok_or(Error::NotFound)?;
+        match Attributes::of(&directory, name, AtFlags::empty()) {
+            Err(Errno::NOENT) if self.unfinished != Unfinished::InPlace => {}
+            Ok(_) | Err(Errno::NOENT) => return Err(Error::NotFound),
+            Err(errno) => return Err(errno.into()),
+        }
+        match acquire(&directory, &hidden(name, 0), None)? {
+            Some((_locked, size @ 1..)) => Ok(size),
+            Some((_, 0)) | None => Err(Error::NotFound),
+        }
+    }
+}
+
+/// A file that is to be written.
+struct New<'a> {
+    volume: &'a Volume,
+    path: Path<'a>,
+    directory: OwnedFd,
+    name: &'a [u8],
+    /// What has its name, itself and not what it leads to.
+    there: Option<Attributes>,
+}
+
+impl New<'_> {
+    fn replace(self) -> Result<File, Error> {
+        if !self.can_hide() {
+            return self.in_place(0, OFlags::CREATE);
+        }
+        if self.there.is_some() {
+            // What may not be written may not be replaced either.
+            let flags = OPEN | OFlags::WRONLY | OFlags::NOFOLLOW;
+            match retry_on_intr(|| openat(&self.directory, self.name, flags, Mode::empty())) {
+                Ok(_) | Err(Errno::NOENT) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        for number in 0..=NUMBERS {
+            let hidden = hidden(self.name, number);
+            match acquire(&self.directory, &hidden, Some(self.mode())) {
+                Ok(Some((descriptor, size))) => return Ok(self.upload(descriptor, 0, size, hidden, false)),
+                Ok(None) => {}
+                // In a directory that takes no new names.
+                Err(Errno::ACCESS | Errno::PERM | Errno::ROFS) if self.there.is_some() => {
+                    return self.in_place(0, OFlags::empty());
+                }
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        Err(Error::Busy)
+    }
+
+    fn resume(self, at: u64) -> Result<File, Error> {
+        if self.can_hide() {
+            let hidden = hidden(self.name, 0);
+            match acquire(&self.directory, &hidden, None) {
+                Ok(Some((descriptor, size))) if size >= at => {
+                    return Ok(self.upload(descriptor, at, size, hidden, false));
+                }
+                Ok(None) => return Err(Error::Busy),
+                Ok(Some(_)) | Err(Errno::NOENT | Errno::ACCESS | Errno::PERM | Errno::ROFS) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        match self.in_place(at, OFlags::empty()) {
+            // A missing file is shorter than that: it is not made only to be refused.
+            Err(Error::NotFound) => Err(Error::BadOffset),
+            opened => opened,
+        }
+    }
+
+    fn append(self) -> Result<File, Error> {
+        if self.there.is_some() || !self.can_hide() {
+            let (descriptor, _) = self.locked(OFlags::CREATE | OFlags::APPEND)?;
+            return Ok(File::appender(descriptor));
+        }
+        let hidden = hidden(self.name, 0);
+        let (descriptor, size) = acquire(&self.directory, &hidden, Some(self.mode()))?.ok_or(Error::Busy)?;
+        Ok(self.upload(descriptor, size, size, hidden, false))
+    }
+
+    fn create(self) -> Result<File, Error> {
+        if self.there.is_some() {
+            return Err(Error::Exists);
+        }
+        if self.can_hide() {
+            let hidden = hidden(self.name, 0);
+            let (descriptor, size) = acquire(&self.directory, &hidden, Some(self.mode()))?.ok_or(Error::Exists)?;
+            return Ok(self.upload(descriptor, 0, size, hidden, true));
+        }
+        let flags = OPEN | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CREATE | OFlags::EXCL;
+        let descriptor = retry_on_intr(|| openat(&self.directory, self.name, flags, self.mode()))?;
+        lock(&descriptor)?;
+        let name = self.name.to_vec();
+        Ok(self.upload(descriptor, 0, 0, name, true))
+    }
+
+    /// Whether it may be written under another name: a link, and one of several links, stay what they are.
+    fn can_hide(&self) -> bool {
+        self.volume.unfinished != Unfinished::InPlace
+            && self.there.is_none_or(|there| there.kind == Kind::File && there.links == 1)
+    }
+
+    /// Of the new file: nobody may see it who may not see the old one.
+    fn mode(&self) -> Mode {
+        let old = self.there.map_or(0o777, |there| there.mode | 0o200);
+        self.volume.file_mode() & Mode::from_raw_mode(old)
+    }
+
+    fn upload(self, descriptor: OwnedFd, at: u64, size: u64, written_as: Vec<u8>, exclusive: bool) -> File {
+        let upload = Upload {
+            directory: self.directory,
+            name: self.name.to_vec(),
+            written_as,
+            exclusive,
+            unfinished: self.volume.unfinished,
+            finished: AtomicBool::new(false),
+        };
+        File::writer(descriptor, at, size, Some(upload))
+    }
+
+    /// The file that can be seen, to write from `at`. Errors: `NotFile`, `BadOffset`, `Busy`.
+    fn in_place(&self, at: u64, flags: OFlags) -> Result<File, Error> {
+        let (descriptor, size) = self.locked(flags)?;
+        if at > size { Err(Error::BadOffset) } else { Ok(File::writer(descriptor, at, size, None)) }
+    }
+
+    /// That file and its size, locked.
+    fn locked(&self, flags: OFlags) -> Result<(OwnedFd, u64), Error> {
+        for _ in 0..ATTEMPTS {
+            let descriptor = self.volume.resolve(self.path, OPEN | OFlags::WRONLY | flags, ResolveFlags::empty())?;
+            let own = regular(&descriptor)?;
+            lock(&descriptor)?;
+            // Another may have been put in its place since it was opened.
+            let there = self.volume.resolve(self.path, OFlags::PATH | OFlags::CLOEXEC, ResolveFlags::empty());
+            match there.and_then(|there| Attributes::of(there, b"", AtFlags::empty())) {
+                Ok(there) if there.unique == own.unique => return Ok((descriptor, there.size)),
+                Ok(_) | Err(Errno::NOENT) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        Err(Error::Busy)
+    }
+}
+
+/// How often in a row a file may be replaced between its being opened and locked.
+const ATTEMPTS: u32 = 8;

@@ -1,0 +1,228 @@
+//! The lines of a listing, a piece at a time: memory does not grow with the directory.
+
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use crate::env::{Env, StorageError};
+use crate::proto::charset::Charset;
+use crate::proto::entry::{Entry, Kind, Permissions, Time};
+use crate::proto::facts::Facts;
+use crate::proto::glob;
+use crate::proto::list::{write_attributes, write_name};
+use crate::proto::options::{All, Options, Order};
+use crate::proto::path::VPath;
+
+/// How an entry is written.
+#[derive(Clone)]
+pub(super) enum Form {
+    /// LIST: like `ls -l`.
+    Long { now: Time },
+    /// NLST: the name behind what was typed, so that it can be used as it is (RFC 1123 §4.1.2.7).
+    Names { prefix: Vec<u8> },
+    /// MLSD.
+    Facts { facts: Facts, permissions: Permissions },
+}
+
+/// What is listed.
+pub(super) enum What {
+    /// What a directory holds.
+    Directory,
+    /// Those of it that match.
+    Matches(Vec<u8>),
+    /// One thing, under this name.
+    One(Entry),
+}
+
+/// How lines are made.
+pub(super) struct Style {
+    pub(super) form: Form,
+    pub(super) options: Options,
+    pub(super) charset: Charset,
+    /// CR LF, or LF if the octets are changed on their way.
+    pub(super) end: &'static [u8],
+}
+
+/// Makes the lines of a listing.
+pub(super) struct Lister<'e, E: Env> {
+    env: &'e E,
+    volume: Rc<E::Volume>,
+    style: Style,
+    /// The directory being read; `None` before and between.
+    open: Option<(VPath, E::Directory)>,
+    /// What is to be read after it (`-R`), the next one last, with its name as it is shown.
+    ahead: Vec<(VPath, Vec<u8>)>,
+    /// Its name as it is shown.
+    shown: Vec<u8>,
+    /// Every directory that was listed or will be, so that links in circles come to an end.
+    seen: BTreeSet<(u64, u64)>,
+    what: Option<What>,
+    /// Entries that wait to be sorted.
+    run: Vec<Entry>,
+}
+
+impl<'e, E: Env> Lister<'e, E> {
+    /// List `what` is at `path`. An error that is found at once is told at once.
+    pub(super) async fn new(
+        env: &'e E,
+        volume: Rc<E::Volume>,
+        path: &VPath,
+        what: What,
+        style: Style,
+    ) -> Result<Self, StorageError> {
+        let open = match what {
+            What::One(_) => None,
+            What::Directory | What::Matches(_) => Some((path.clone(), env.list(&volume, path).await?)),
+        };
+        let mut lister = Self {
+            env,
+            volume,
+            style,
+            open,
+            ahead: Vec::new(),
+            shown: b".".to_vec(),
+            seen: BTreeSet::new(),
+            what: Some(what),
+            run: Vec::new(),
+        };
+        if lister.style.options.recursive && lister.open.is_some() {
+            lister.seen.insert(env.stat(&lister.volume, path).await?.unique);
+        }
+        Ok(lister)
+    }
+
+    /// Append some lines; false when there are no more. The client may be looked after in between.
+    pub(super) async fn next(&mut self, out: &mut Vec<u8>) -> Result<bool, StorageError> {
+        match self.what.take() {
+            None => {}
+            Some(What::One(entry)) => {
+                self.write(&entry, out);
+                return Ok(false);
+            }
+            Some(what) => {
+                if let Some((path, _)) = &self.open {
+                    let path = path.clone();
+                    self.begin(&path, &what, out).await?;
+                }
+                self.what = if let What::Directory = what { None } else { Some(what) };
+            }
+        }
+        let Some((path, directory)) = &self.open else { return self.next_directory(out).await };
+        let entries = self.env.next_entries(directory).await?;
+        if entries.is_empty() {
+            self.flush_run(out);
+            self.open = None;
+            return Ok(!self.ahead.is_empty());
+        }
+        let path = path.clone();
+        for entry in entries.into_iter() {
+            if self.includes(&entry) {
+                self.take(&path, entry, out);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The heading of a directory, and `.` and `..`.
+    async fn begin(&mut self, path: &VPath, what: &What, out: &mut Vec<u8>) -> Result<(), StorageError> {
+        if self.style.options.recursive {
+            write_name(out, &self.shown, self.style.charset);
+            out.push(b':');
+            out.extend_from_slice(self.style.end);
+        }
+        if self.style.options.all == All::Everything && matches!(what, What::Directory) {
+            for (name, path) in [(&b"."[..], path), (b"..", &path.parent())] {
+                let attributes = self.env.stat(&self.volume, path).await?;
+                self.write(&Entry { name: name.to_vec(), attributes }, out);
+            }
+        }
+        Ok(())
+    }
+
+    /// Go on with what is ahead. What vanished meanwhile, or may not be read, is passed over.
+    async fn next_directory(&mut self, out: &mut Vec<u8>) -> Result<bool, StorageError> {
+        let Some((path, shown)) = self.ahead.pop() else { return Ok(false) };
+        self.shown = shown;
+        match self.env.list(&self.volume, &path).await {
+            Ok(directory) => {
+                self.open = Some((path.clone(), directory));
+                out.extend_from_slice(self.style.end);
+                self.begin(&path, &What::Directory, out).await?;
+                Ok(true)
+            }
+            Err(StorageError::Io) => Err(StorageError::Io),
+            Err(_) => Ok(!self.ahead.is_empty()),
+        }
+    }
+
+    fn includes(&self, entry: &Entry) -> bool {
+        match &self.what {
+            Some(What::Matches(pattern)) => glob::matches(pattern, &entry.name),
+            _ => self.style.options.all != All::Visible || !entry.name.starts_with(b".") || self.is_machine_listing(),
+        }
+    }
+
+    fn is_machine_listing(&self) -> bool {
+        matches!(self.style.form, Form::Facts { .. })
+    }
+
+    fn take(&mut self, path: &VPath, entry: Entry, out: &mut Vec<u8>) {
+        if self.style.options.recursive
+            && entry.attributes.kind == Kind::Directory
+            && self.seen.len() < MAX_DIRECTORIES
+            && self.seen.insert(entry.attributes.unique)
+            && let Ok(path) = path.child(&entry.name)
+        {
+            self.ahead.push((path, [&self.shown, &b"/"[..], &entry.name].concat()));
+        }
+        if self.is_machine_listing() {
+            return self.write(&entry, out);
+        }
+        self.run.push(entry);
+        let limit = if self.is_sorted_at_will() { MAX_SORTED } else { SORTED };
+        if self.run.len() >= limit {
+            self.flush_run(out);
+        }
+    }
+
+    /// The client has asked for an order.
+    fn is_sorted_at_will(&self) -> bool {
+        self.style.options.order != Order::Name || self.style.options.reverse
+    }
+
+    fn flush_run(&mut self, out: &mut Vec<u8>) {
+        let mut run = std::mem::take(&mut self.run);
+        match self.style.options.order {
+            Order::Name => run.sort_unstable_by(|a, b| a.name.cmp(&b.name)),
+            Order::Time => run.sort_by_key(|entry| Reverse(entry.attributes.modified)),
+            Order::Size => run.sort_by_key(|entry| Reverse(entry.attributes.size)),
+        }
+        if self.style.options.reverse {
+            run.reverse();
+        }
+        run.iter().for_each(|entry| self.write(entry, out));
+    }
+
+    fn write(&self, entry: &Entry, out: &mut Vec<u8>) {
+        match &self.style.form {
+            Form::Long { now } => write_attributes(out, &entry.attributes, *now),
+            Form::Names { prefix } => write_name(out, prefix, self.style.charset),
+            Form::Facts { facts, permissions } => {
+                facts.write(out, &entry.attributes, permissions);
+                out.push(b' ');
+            }
+        }
+        write_name(out, &entry.name, self.style.charset);
+        out.extend_from_slice(self.style.end);
+    }
+}
+
+/// Entries that are sorted by name before they are written, so that the listings that people look at are
+/// in order and those that machines look at are quick. Larger directories come in several such runs.
+const SORTED: usize = 1000;
+
+/// Entries that are sorted if that was asked for: about a MiB.
+const MAX_SORTED: usize = 8000;
+
+/// Directories of one listing with `-R`.
+const MAX_DIRECTORIES: usize = 10_000;

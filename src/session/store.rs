@@ -1,0 +1,152 @@
+//! STOR, APPE, STOU (RFC 959 §4.1.3).
+
+use super::Session;
+use super::error::to_be_written;
+use super::state::Start;
+use super::transfer::{Failure, Progress};
+use crate::env::{Access, Direction, Env, StorageError};
+use crate::proto::path::VPath;
+use crate::proto::reply::{Code, Reply};
+use crate::proto::wire::{Decoder, Mode, Structure, Type};
+
+impl<E: Env> Session<'_, E> {
+    pub(super) async fn store(&mut self, name: &[u8]) -> Result<Reply, Reply> {
+        let (port, start) = self.take_transfer_parameters()?;
+        let access = match start {
+            Start::Whole => Access::Replace,
+            Start::At(offset) => Access::Resume(self.stored_offset(offset)?),
+            Start::Range(..) => return Err(no_range()),
+        };
+        self.receive(port, name, access, Direction::Store).await
+    }
+
+    /// Where in the stored file a restart offset is.
+    fn stored_offset(&self, offset: u64) -> Result<u64, Reply> {
+        let format = self.parameters.format;
+        let counts_stored = format.representation == Type::Image && format.structure == Structure::File
+            || matches!(format.mode, Mode::Block | Mode::Compressed);
+        if counts_stored {
+            Ok(offset)
+        } else {
+            // The offset counts octets of the wire, which the stored file no longer has.
+            Err(Reply::new(Code::BadRestart, "REST before STOR needs TYPE I and STRU F, or MODE B or C"))
+        }
+    }
+
+    pub(super) async fn append(&mut self, name: &[u8]) -> Result<Reply, Reply> {
+        let (port, start) = self.take_transfer_parameters()?;
+        if let Start::Range(..) = start {
+            return Err(no_range());
+        }
+        self.receive(port, name, Access::Append, Direction::Append).await
+    }
+
+    async fn receive(
+        &mut self,
+        port: E::Port,
+        name: &[u8],
+        access: Access,
+        direction: Direction,
+    ) -> Result<Reply, Reply> {
+        let user = self.user()?;
+        let path = user.directory.join(name).map_err(|_| to_be_written(StorageError::BadName))?;
+        let file = self.env.open(&user.volume, &path, access).await.map_err(to_be_written)?;
+        self.receive_into(port, &path, &file, direction, "Ready for the file").await
+    }
+
+    /// STOU: the name given, or a name of our own, with a number behind it if it is taken. The reply tells
+    /// it (RFC 1123 §4.1.2.9).
+    pub(super) async fn store_unique(&mut self, name: Option<&[u8]>) -> Result<Reply, Reply> {
+        let (port, _) = self.take_transfer_parameters()?;
+        let user = self.user()?;
+        let base =
+            user.directory.join(name.unwrap_or(UNIQUE_NAME)).map_err(|_| to_be_written(StorageError::BadName))?;
+        let mut path = base.clone();
+        for number in 1..=MAX_UNIQUE {
+            match self.env.open(&user.volume, &path, Access::Create).await {
+                Ok(file) => {
+                    let opening = [b"FILE: ", path.name()].concat();
+                    return self.receive_into(port, &path, &file, Direction::Store, opening).await;
+                }
+                Err(StorageError::Exists) => {
+                    let mut next = base.name().to_vec();
+                    next.extend(format!(".{number}").bytes());
+                    path = base.parent().child(&next).map_err(|_| to_be_written(StorageError::BadName))?;
+                }
+                Err(error) => return Err(to_be_written(error)),
+            }
+        }
+        Err(to_be_written(StorageError::Exists))
+    }
+
+    async fn receive_into(
+        &mut self,
+        port: E::Port,
+        path: &VPath,
+        file: &E::File,
+        direction: Direction,
+        opening: impl AsRef<[u8]>,
+    ) -> Result<Reply, Reply> {
+        let (env, format) = (self.env, self.parameters.format);
+        let progress = Progress::new();
+        let work = async {
+            let data = env.open_data(&port).await.map_err(Failure::NotOpened)?;
+            if format.is_plain() {
+                env.end_of_transfer(progress.receive(env, &data, file)).await?;
+            } else {
+                receive_encoded(env, &data, file, Decoder::new(format), &progress).await?;
+            }
+            Ok(env.finish_data(data).await?)
+        };
+        self.attend(direction, path, opening, work, &progress, Some(file)).await
+    }
+}
+
+fn no_range() -> Reply {
+    Reply::new(Code::NotForThatParameter, "RANG is for RETR and HASH; use REST")
+}
+
+/// Receive a file whose octets change on their way.
+async fn receive_encoded<E: Env>(
+    env: &E,
+    data: &E::Data,
+    file: &E::File,
+    mut decoder: Decoder,
+    progress: &Progress<E>,
+) -> Result<(), Failure> {
+    let (mut wire, mut stored) = (Vec::new(), Vec::new());
+    loop {
+        wire.clear();
+        let more = env.read_data(data, &mut wire).await?;
+        progress.moved(env, wire.len()).await;
+        let mut rest = wire.as_slice();
+        while !rest.is_empty() {
+            let marker = decoder.push(&mut rest, &mut stored)?;
+            write_all(env, file, &mut stored).await?;
+            if let Some(marker) = marker {
+                // RFC 959 §4.1.3: the client's marker, and ours, by which it restarts.
+                let text = [b"MARK ", &marker[..], format!(" = {}", env.size(file).await?).as_bytes()].concat();
+                progress.say(Reply::new(Code::RestartMarker, text));
+            }
+            progress.moved(env, 0).await;
+        }
+        if !more || decoder.has_ended() {
+            decoder.finish(&mut stored)?;
+            return write_all(env, file, &mut stored).await;
+        }
+    }
+}
+
+async fn write_all<E: Env>(env: &E, file: &E::File, octets: &mut Vec<u8>) -> Result<(), Failure> {
+    if !octets.is_empty() {
+        env.write(file, octets).await?;
+        octets.clear();
+    }
+    Ok(())
+}
+
+/// The name that STOU makes up, without a number.
+const UNIQUE_NAME: &[u8] = b"stou";
+
+/// Names that STOU tries: each is a look into the directory.
+const MAX_UNIQUE: u32 = 1000;
