@@ -31,6 +31,5 @@ fn the_session_stays_small() {
     assert!(octets < MAX_OCTETS, "{octets} octets");
 }
 
-/// A size that would mean that something large has crept in (regular expressions, a TLS library …). Tables of
-/// charsets are more than a third of it.
-const MAX_OCTETS: usize = 768 * 1024;
+/// A size that would mean that something large has crept in (regular expressions, tables of charsets …).
+const MAX_OCTETS: usize = 576 * 1024;

@@ -299,6 +299,20 @@ fn bug_06_lines_of_other_protocols() {
 }
 
 #[test]
+fn bug_06_lines_without_end_that_are_no_commands() {
+    let mut server = InMemory::logged_in();
+    for _ in 0..100 {
+        assert_eq!(server.say("X-Header"), ["500"]);
+    }
+    assert_eq!(server.say("NOOP"), ["200"]);
+    for _ in 0..100 {
+        assert_eq!(server.say("X-Header"), ["500"]);
+    }
+    assert_eq!(server.say("X-Header"), ["421"]);
+    assert!(server.is_closed());
+}
+
+#[test]
 fn bug_12_a_copy_needs_leave_to_read_and_to_write() {
     let all = Permissions::ALL;
     for permissions in [all, Permissions { read: false, ..all }, Permissions { write: false, ..all }] {
@@ -320,7 +334,7 @@ fn bug_12_a_copy_needs_leave_to_read_and_to_write() {
 #[test]
 fn bug_20_floods_of_commands() {
     let mut server = InMemory::logged_in();
-    let mut answered = |server: &mut InMemory, code: &[u8]| {
+    let answered = |server: &mut InMemory, code: &[u8]| {
         (0..10_000).all(|_| server.reply().is_some_and(|reply| reply.starts_with(code)))
     };
     server.send("PASV\r\n".repeat(10_000).as_bytes());
@@ -353,6 +367,9 @@ fn bug_25_a_bomb_is_told_and_not_stored() {
         let reply = server.reply().unwrap();
         assert!(reply.starts_with(b"552"), "{command}: {}", reply.escape_ascii());
         assert_eq!((server.stored(b"/f"), server.stored(b"/stou")), (None, None));
+        server.send(b"TYPE I\r\n");
+        server.reply();
+        assert_eq!(server.say("SIZE f"), ["550"], "nor kept to be gone on with");
     }
     assert_eq!(server.say("NOOP"), ["200"]);
 }

@@ -12,6 +12,7 @@ wasmtime::component::bindgen!({
         "ftpd:server/storage.[method]volume.set-umask": trappable,
         "ftpd:server/storage.[method]file.copy-from": trappable,
         "ftpd:server/storage.[method]file.checksum": trappable,
+        "ftpd:server/storage.[method]file.discard": trappable,
         "ftpd:server/storage.[method]work.subscribe": trappable,
         "ftpd:server/storage.[method]work.finish": trappable,
         "ftpd:server/storage": async | trappable,

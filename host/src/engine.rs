@@ -10,7 +10,7 @@ use wasmtime_wasi::cli::{WasiCli, WasiCliView};
 use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView};
 use wasmtime_wasi::p2::bindings::{CommandPre, cli, clocks};
 
-use crate::bindings::ftpd::server::{accounts, control, data, events, storage};
+use crate::bindings::ftpd::server::{accounts, charsets, control, data, events, storage};
 use crate::bindings::wasi::logging::logging;
 use crate::session::SessionCtx;
 use crate::tunables;
@@ -82,6 +82,7 @@ fn wasmtime(instances: usize) -> Result<Wasmtime> {
 /// `wasi:cli` that Rust's runtime asks for (all of them empty).
 fn add_to_linker(linker: &mut Linker<SessionCtx>) -> Result<()> {
     accounts::add_to_linker::<_, HasSelf<SessionCtx>>(linker, |ctx| ctx)?;
+    charsets::add_to_linker::<_, HasSelf<SessionCtx>>(linker, |ctx| ctx)?;
     control::add_to_linker::<_, HasSelf<SessionCtx>>(linker, |ctx| ctx)?;
     data::add_to_linker::<_, HasSelf<SessionCtx>>(linker, |ctx| ctx)?;
     events::add_to_linker::<_, HasSelf<SessionCtx>>(linker, |ctx| ctx)?;

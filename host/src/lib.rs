@@ -13,6 +13,7 @@ pub mod storage;
 
 mod attempt;
 mod bindings;
+mod charsets;
 mod control;
 mod data;
 mod ending;

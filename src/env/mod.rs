@@ -67,7 +67,13 @@ pub trait Env {
     /// Let whoever waits for the client look, before going on with work that never waits.
     async fn yield_now(&self);
 
-    // Clock, accounts, events.
+    // Charsets, clock, accounts, events.
+
+    /// Text in a charset, if there is one of that name and it can write the text.
+    fn encode(&self, charset: &str, text: &str) -> Option<Vec<u8>>;
+
+    /// The text that octets in a charset are, if they are any.
+    fn decode(&self, charset: &str, octets: &[u8]) -> Option<String>;
 
     /// The time of day.
     fn now(&self) -> Time;
@@ -152,6 +158,9 @@ pub trait Env {
 
     /// Wait for the end of a work: the checksum, or nothing.
     async fn end_of_work(&self, work: &Self::Work) -> Result<Vec<u8>, StorageError>;
+
+    /// What was written is of no use: if it is not finished, it is not kept to be gone on with.
+    fn discard(&self, file: &Self::File);
 
     /// Everything is written, and can be seen now.
     async fn finish_file(&self, file: &Self::File) -> Result<(), StorageError>;

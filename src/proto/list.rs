@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::io::Write;
 
-use super::charset::Charset;
 use super::entry::{Attributes, Kind, Time};
 
 /// Append the columns of `ls -l` that clients parse, up to the name.
@@ -12,11 +11,6 @@ pub fn write_attributes(out: &mut Vec<u8>, of: &Attributes, now: Time) {
     out.extend(mode_letters(of.kind, of.mode));
     // Writing to a Vec does not fail.
     let _ = write!(out, " {:>4} {:<8} {:<8} {:>8} {date} ", of.links, of.owner, of.group, of.size);
-}
-
-/// Append a name that may be part of a line.
-pub fn write_name(out: &mut Vec<u8>, name: &[u8], charset: Charset) {
-    out.extend(charset.to_wire(safe_name(name).into_owned()));
 }
 
 /// The name with `?` for every octet that would end its line. All others stay as they are.
@@ -76,7 +70,7 @@ mod tests {
         };
         let mut out = Vec::new();
         write_attributes(&mut out, &attributes, modified);
-        write_name(&mut out, name, Charset::OCTETS);
+        out.extend_from_slice(&safe_name(name));
         String::from_utf8(out).unwrap()
     }
 
@@ -109,10 +103,7 @@ mod tests {
 
     #[test]
     fn names() {
-        let mut out = Vec::new();
-        write_name(&mut out, b"\xFFa\nb", Charset::OCTETS);
-        write_name(&mut out, "\u{e9}".as_bytes(), Charset::legacy());
-        assert_eq!(out, b"\xFFa?b\xE9");
+        assert_eq!(safe_name(b"\xFFa\nb").as_ref(), b"\xFFa?b");
         assert!(matches!(safe_name(b"plain \\ \xE4"), Cow::Borrowed(b"plain \\ \xE4")));
         assert_eq!(safe_name(b"\r\n\0").as_ref(), b"???");
     }

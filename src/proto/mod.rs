@@ -3,7 +3,6 @@
 pub mod address;
 pub mod arguments;
 pub mod ascii;
-pub mod charset;
 pub mod checksum;
 pub mod command;
 pub mod entry;

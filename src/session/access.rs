@@ -3,9 +3,9 @@
 use std::rc::Rc;
 
 use super::Session;
+use super::names::Names;
 use super::state::{Login, Parameters, User};
 use crate::env::{Denial, Env};
-use crate::proto::charset::Charset;
 use crate::proto::command::Name;
 use crate::proto::path::VPath;
 use crate::proto::reply::{Code, Reply};
@@ -25,7 +25,7 @@ impl<E: Env> Session<'_, E> {
     /// for every name, known or not (RFC 2577 §6).
     pub(super) fn user_name(&mut self, name: Name) -> Reply {
         self.login = Login::Named(name);
-        self.choose_charset();
+        self.choose_names();
         Reply::new(Code::NeedPassword, "Please give your password")
     }
 
@@ -42,9 +42,9 @@ impl<E: Env> Session<'_, E> {
             Denial::Unavailable => Reply::new(Code::Leaving, "Accounts cannot be checked at the moment"),
         })?;
         let directory = VPath::root().join(&grant.start)?;
-        let charset = grant.charset.and_then(|name| Charset::find(&name)).unwrap_or_default();
-        self.login = Login::User(User { name, volume: Rc::new(grant.volume), directory, charset });
-        self.choose_charset();
+        let names = Names::of(grant.charset.as_deref());
+        self.login = Login::User(User { name, volume: Rc::new(grant.volume), directory, names });
+        self.choose_names();
         Ok(match grant.message {
             Some(text) => Reply::lines(Code::LoggedIn, "Welcome", text.lines(), "Logged in"),
             None => Reply::new(Code::LoggedIn, "Logged in"),
@@ -55,13 +55,13 @@ impl<E: Env> Session<'_, E> {
     pub(super) fn reinitialize(&mut self) -> Reply {
         self.login = Login::Nobody;
         self.parameters = Parameters::default();
-        self.choose_charset();
+        self.choose_names();
         Reply::new(Code::ReadyForUser, "Ready for a new user")
     }
 
     /// What the client asked for comes first, then what is configured.
-    pub(super) fn choose_charset(&mut self) {
-        let configured = if let Login::User(user) = &self.login { user.charset } else { Charset::OCTETS };
-        self.control.charset = self.parameters.charset.unwrap_or(configured);
+    pub(super) fn choose_names(&mut self) {
+        let configured = if let Login::User(user) = &self.login { user.names.clone() } else { Names::default() };
+        self.control.names = self.parameters.names.clone().unwrap_or(configured);
     }
 }

@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
+use super::names::Names;
 use crate::env::{Ending, Env, Received};
-use crate::proto::charset::Charset;
 use crate::proto::line::{Line, Lines};
 use crate::proto::reply::Reply;
 
@@ -19,7 +19,7 @@ pub(super) enum Incoming {
 pub(super) struct Control<'e, E> {
     env: &'e E,
     /// In which pathnames are said.
-    pub(super) charset: Charset,
+    pub(super) names: Names,
     lines: Lines,
     /// Lines that came during a transfer and wait for its end.
     deferred: VecDeque<Line>,
@@ -28,12 +28,12 @@ pub(super) struct Control<'e, E> {
 
 impl<'e, E: Env> Control<'e, E> {
     pub(super) fn new(env: &'e E) -> Self {
-        Self { env, charset: Charset::OCTETS, lines: Lines::default(), deferred: VecDeque::new(), replies: Vec::new() }
+        Self { env, names: Names::default(), lines: Lines::default(), deferred: VecDeque::new(), replies: Vec::new() }
     }
 
     /// Queue a reply. It leaves before the session next waits for the client, together with others.
     pub(super) fn say(&mut self, reply: &Reply) {
-        reply.write(self.charset, &mut self.replies);
+        reply.write(|line| self.names.to_wire(self.env, line), &mut self.replies);
     }
 
     /// Send what is queued. Cancel safe. A client that is gone is noticed when it is read from.

@@ -4,12 +4,12 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
+use super::names::Names;
 use crate::env::{Env, StorageError};
-use crate::proto::charset::Charset;
 use crate::proto::entry::{Entry, Kind, Permissions, Time};
 use crate::proto::facts::Facts;
 use crate::proto::glob;
-use crate::proto::list::{write_attributes, write_name};
+use crate::proto::list::{safe_name, write_attributes};
 use crate::proto::options::{All, Options, Order};
 use crate::proto::path::VPath;
 
@@ -38,7 +38,7 @@ pub(super) enum What {
 pub(super) struct Style {
     pub(super) form: Form,
     pub(super) options: Options,
-    pub(super) charset: Charset,
+    pub(super) names: Names,
     /// CR LF, or LF if the octets are changed on their way.
     pub(super) end: &'static [u8],
 }
@@ -126,7 +126,7 @@ impl<'e, E: Env> Lister<'e, E> {
     /// The heading of a directory, and `.` and `..`.
     async fn begin(&mut self, path: &VPath, what: &What, out: &mut Vec<u8>) -> Result<(), StorageError> {
         if self.style.options.recursive {
-            write_name(out, &self.shown, self.style.charset);
+            self.write_name(&self.shown, out);
             out.push(b':');
             out.extend_from_slice(self.style.end);
         }
@@ -206,14 +206,19 @@ impl<'e, E: Env> Lister<'e, E> {
     fn write(&self, entry: &Entry, out: &mut Vec<u8>) {
         match &self.style.form {
             Form::Long { now } => write_attributes(out, &entry.attributes, *now),
-            Form::Names { prefix } => write_name(out, prefix, self.style.charset),
+            Form::Names { prefix } => self.write_name(prefix, out),
             Form::Facts { facts, permissions } => {
                 facts.write(out, &entry.attributes, permissions);
                 out.push(b' ');
             }
         }
-        write_name(out, &entry.name, self.style.charset);
+        self.write_name(&entry.name, out);
         out.extend_from_slice(self.style.end);
+    }
+
+    /// A name that does not end its line.
+    fn write_name(&self, name: &[u8], out: &mut Vec<u8>) {
+        out.extend(self.style.names.to_wire(self.env, safe_name(name).into_owned()));
     }
 }
 

@@ -58,7 +58,7 @@ impl<E: Env> Session<'_, E> {
         let code = if let What::One(_) = target.what { Code::FileStatus } else { Code::DirectoryStatus };
         let form = self.long_form(options);
         // The reply itself is put into the client's charset.
-        let style = Style { form, options, charset: <_>::default(), end: b"\n" };
+        let style = Style { form, options, names: <_>::default(), end: b"\n" };
         let volume = Rc::clone(&self.user()?.volume);
         let mut lister = Lister::new(self.env, volume, &target.path, target.what, style).await?;
         let (mut out, mut more) = (Vec::new(), true);
@@ -84,7 +84,7 @@ impl<E: Env> Session<'_, E> {
         let as_is =
             format.structure == Structure::File && format.mode == Mode::Stream && format.representation == Type::Ascii;
         let end: &[u8] = if as_is { b"\r\n" } else { b"\n" };
-        let style = Style { form, options, charset: self.control.charset, end };
+        let style = Style { form, options, names: self.control.names.clone(), end };
         let mut lister = Lister::new(env, volume, &path, what, style).await?;
         let progress = Progress::new();
         let work = async {

@@ -13,6 +13,7 @@ mod files;
 mod info;
 mod lister;
 mod listing;
+mod names;
 mod params;
 mod ports;
 mod race;
@@ -41,6 +42,7 @@ pub async fn serve<E: Env>(env: &E) {
         login: Login::Nobody,
         parameters: Parameters::default(),
         pending: None,
+        misunderstood: 0,
         ending: None,
     };
     session.run().await;
@@ -54,6 +56,8 @@ struct Session<'e, E: Env> {
     parameters: Parameters<E::Port>,
     /// What the last command has begun.
     pending: Option<Pending>,
+    /// Lines in a row that were no commands.
+    misunderstood: u32,
     /// Seen while a transfer ran, and due after it.
     ending: Option<Ending>,
 }
@@ -96,7 +100,11 @@ impl<E: Env> Session<'_, E> {
         if let Err(refusal) = &result {
             self.env.record(Event::Refused(verb, refusal.code.number()));
         }
-        let (Ok(reply) | Err(reply)) = result;
+        let (Ok(mut reply) | Err(mut reply)) = result;
+        self.misunderstood = if reply.code == Code::SyntaxError { self.misunderstood + 1 } else { 0 };
+        if self.misunderstood > MAX_MISUNDERSTOOD {
+            reply = Reply::new(Code::Leaving, "Too many lines that are no commands");
+        }
         if reply.code == Code::WrongProtocol {
             log::warn!("the client speaks another protocol");
         }
@@ -113,10 +121,10 @@ impl<E: Env> Session<'_, E> {
         if row.login && !matches!(self.login, Login::User(_)) {
             return (row.name, Err(not_logged_in()));
         }
-        // Names and passwords are octets, whatever the charset.
+        // Those of users, and passwords, are octets.
         let argument = match row.verb {
             Verb::User | Verb::Pass | Verb::Acct => argument.to_vec(),
-            _ => self.control.charset.from_wire(argument),
+            _ => self.control.names.to_disk(self.env, argument),
         };
         let result = match command::parse(row, &argument) {
             Ok(command) => self.perform(command, pending).await,
@@ -200,6 +208,10 @@ impl<E: Env> Session<'_, E> {
         }
     }
 }
+
+/// Lines in a row that are no commands: no client of FTP sends so many, and who speaks another protocol should not
+/// be led on (ALPACA).
+const MAX_MISUNDERSTOOD: u32 = 100;
 
 fn not_logged_in() -> Reply {
     Reply::new(Code::NotLoggedIn, "Please log in with USER and PASS")

@@ -2,9 +2,9 @@
 //! ALLO, AVBL.
 
 use super::Session;
+use super::names::Names;
 use super::state::Start;
 use crate::env::Env;
-use crate::proto::charset::Charset;
 use crate::proto::checksum::Algorithm;
 use crate::proto::command::Opts;
 use crate::proto::facts::Facts;
@@ -48,9 +48,9 @@ impl<E: Env> Session<'_, E> {
     pub(super) fn set_options(&mut self, options: Opts) -> Result<Reply, Reply> {
         let text = match options {
             Opts::Utf8(wanted) => {
-                self.parameters.charset = Some(if wanted { Charset::OCTETS } else { self.legacy_charset() });
-                self.choose_charset();
-                format!("Pathnames are in {}", self.control.charset.name())
+                self.parameters.names = Some(if wanted { Names::default() } else { self.legacy_names() });
+                self.choose_names();
+                format!("Pathnames are in {}", self.control.names.charset())
             }
             Opts::Mlst(list) => {
                 self.parameters.facts = Facts::select(&list);
@@ -72,9 +72,9 @@ impl<E: Env> Session<'_, E> {
     }
 
     /// For a client that wants no UTF-8: what is configured, if that is another one.
-    fn legacy_charset(&self) -> Charset {
-        let configured = self.user().map_or(Charset::OCTETS, |user| user.charset);
-        if configured == Charset::OCTETS { Charset::legacy() } else { configured }
+    fn legacy_names(&self) -> Names {
+        let configured = self.user().map(|user| user.names.clone()).unwrap_or_default();
+        if configured == Names::default() { Names::legacy() } else { configured }
     }
 
     /// ALLO needs nothing here (RFC 959 §4.1.3), but says early that the disk is too small. Some cameras

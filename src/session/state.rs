@@ -10,7 +10,7 @@
 
 use std::rc::Rc;
 
-use crate::proto::charset::Charset;
+use super::names::Names;
 use crate::proto::checksum::Algorithm;
 use crate::proto::command::Name;
 use crate::proto::facts::Facts;
@@ -33,7 +33,7 @@ pub(super) struct User<V> {
     /// The working directory.
     pub(super) directory: VPath,
     /// Of pathnames, unless the client says otherwise.
-    pub(super) charset: Charset,
+    pub(super) names: Names,
 }
 
 /// What RNFR or CPFR named, for the very next command.
@@ -64,7 +64,7 @@ pub(super) struct Parameters<P> {
     /// What HASH computes.
     pub(super) algorithm: Algorithm,
     /// What OPTS UTF8 has said.
-    pub(super) charset: Option<Charset>,
+    pub(super) names: Option<Names>,
     /// Where the next data connection comes from.
     pub(super) port: Option<P>,
     pub(super) start: Start,
@@ -79,7 +79,7 @@ impl<P> Default for Parameters<P> {
             level: DEFLATE_LEVEL,
             facts: Facts::default(),
             algorithm: Algorithm::default(),
-            charset: None,
+            names: None,
             port: None,
             start: Start::default(),
             extended_only: false,

@@ -140,6 +140,11 @@ impl<E: Env> Session<'_, E> {
         if let (Ok(()), Some(file)) = (&result, stored) {
             result = self.env.finish_file(file).await.map_err(Failure::Storage);
         }
+        if let (Err(Failure::Malformed(error)), Some(file)) = (&result, stored)
+            && *error != Malformed::Truncated
+        {
+            self.env.discard(file);
+        }
         let outcome = match result {
             Ok(()) => Outcome::Complete,
             Err(Failure::Aborted | Failure::ClientGone) => Outcome::Aborted,

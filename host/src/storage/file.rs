@@ -1,6 +1,7 @@
 //! An open file.
 
 use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, OwnedFd};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::buffer::spare_capacity;
@@ -137,6 +138,13 @@ impl File {
         let octets = source.read(offset, length.try_into().unwrap_or(u32::MAX))?;
         self.write(&octets)?;
         if octets.is_empty() { Err(Error::Io) } else { Ok(octets.len()) }
+    }
+
+    /// What was written is of no use: without a finish, it is removed. A file that can be seen stays.
+    pub fn discard(&self) {
+        if let Some(upload) = &self.0.upload {
+            upload.discarded.store(true, Ordering::Relaxed);
+        }
     }
 
     /// Everything is written, and has its name. The only way to learn of the last errors. Not a sync: what

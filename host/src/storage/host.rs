@@ -91,6 +91,11 @@ impl wit::HostFile for SessionCtx {
         self.blocking(move || file.write(&octets)).await
     }
 
+    fn discard(&mut self, file: Resource<FileResource>) -> wasmtime::Result<()> {
+        self.table.get(&file)?.file.discard();
+        Ok(())
+    }
+
     async fn finish(&mut self, file: Resource<FileResource>) -> Answer<()> {
         let file = self.file(&file)?;
         self.blocking(move || file.finish()).await

@@ -37,6 +37,8 @@ pub(super) struct Upload {
     /// What becomes of it without a finish.
     pub(super) unfinished: Unfinished,
     pub(super) finished: AtomicBool,
+    /// It is not to be gone on with.
+    pub(super) discarded: AtomicBool,
 }
 
 impl Upload {
@@ -106,6 +108,9 @@ impl Upload {
         }
         let empty = Attributes::of(&file, b"", AtFlags::empty()).is_ok_and(|attributes| attributes.size == 0);
         let gone = match self.unfinished {
+            _ if self.discarded.load(Ordering::Relaxed) => {
+                unlinkat(&self.directory, &*self.written_as, AtFlags::empty())
+            }
             Unfinished::Keep if !empty => self.keep(),
             Unfinished::InPlace if !empty => Ok(()),
             _ => unlinkat(&self.directory, &*self.written_as, AtFlags::empty()),

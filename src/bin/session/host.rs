@@ -17,7 +17,7 @@ use wasi_ftpd::wasi::wait::{Signal, any, until, yield_now};
 
 use crate::bindings::ftpd::server::control::{Connection, get_connection};
 use crate::bindings::ftpd::server::storage::{self, Directory, File, Volume};
-use crate::bindings::ftpd::server::{accounts, data, events};
+use crate::bindings::ftpd::server::{accounts, charsets, data, events};
 use crate::convert;
 
 /// What the host gave this instance. Fields are dropped in order: pollables and streams before what
@@ -163,6 +163,14 @@ impl Env for Host {
         yield_now().await;
     }
 
+    fn encode(&self, charset: &str, text: &str) -> Option<Vec<u8>> {
+        charsets::encode(charset, text)
+    }
+
+    fn decode(&self, charset: &str, octets: &[u8]) -> Option<String> {
+        charsets::decode(charset, octets)
+    }
+
     fn now(&self) -> Time {
         let now = wall_clock::now();
         Time { seconds: i64::try_from(now.seconds).unwrap_or(i64::MAX), nanoseconds: now.nanoseconds }
@@ -298,6 +306,10 @@ impl Env for Host {
             }
             until(work.ended.get_or_init(|| Signal::new(work.work.subscribe()))).await;
         }
+    }
+
+    fn discard(&self, file: &File) {
+        file.discard();
     }
 
     async fn finish_file(&self, file: &File) -> Result<(), StorageError> {

@@ -214,6 +214,10 @@ impl Files {
         Ok(())
     }
 
+    pub(super) fn discard(&mut self, file: &OpenFile) {
+        self.unfinished.retain(|_, content| !Rc::ptr_eq(content, &file.content));
+    }
+
     pub(super) fn unfinished(&self, path: &[u8]) -> Result<u64, StorageError> {
         let left = self.unfinished.get(path).filter(|content| is_free(content) && !content.borrow().is_empty());
         match left {
@@ -302,6 +306,9 @@ impl Files {
     }
 
     pub(super) fn set_mode(&mut self, path: &[u8], mode: u32) -> Result<(), StorageError> {
+        if path == b"/" {
+            return Err(StorageError::Denied);
+        }
         self.node_mut(path)?.mode = mode & 0o777;
         Ok(())
     }

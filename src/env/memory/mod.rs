@@ -16,6 +16,7 @@ use std::rc::Rc;
 use std::task::Poll;
 
 pub use client::Client;
+use encoding_rs::Encoding;
 pub use files::Files;
 pub use net::{Connection, Port, Transfer};
 use net::{Pipe, PortState};
@@ -195,6 +196,16 @@ impl Env for Memory {
         .await;
     }
 
+    fn encode(&self, charset: &str, text: &str) -> Option<Vec<u8>> {
+        let (octets, _, lossy) = Encoding::for_label(charset.as_bytes())?.encode(text);
+        (!lossy).then(|| octets.into_owned())
+    }
+
+    fn decode(&self, charset: &str, octets: &[u8]) -> Option<String> {
+        let (text, lossy) = Encoding::for_label(charset.as_bytes())?.decode_without_bom_handling(octets);
+        (!lossy).then(|| text.into_owned())
+    }
+
     fn now(&self) -> Time {
         self.0.borrow().now
     }
@@ -223,7 +234,7 @@ impl Env for Memory {
     }
 
     fn active(&self, to: SocketAddr) -> Result<Port, DataError> {
-        if to.ip() != self.remote_address().ip() || to.port() < 1024 {
+        if to.ip().to_canonical() != self.remote_address().ip() || to.port() < 1024 {
             return Err(DataError::Refused);
         }
         Ok(self.new_port(Some(to)))
@@ -329,6 +340,10 @@ impl Env for Memory {
 
     async fn end_of_work(&self, work: &Self::Work) -> Result<Vec<u8>, StorageError> {
         work.clone()
+    }
+
+    fn discard(&self, (file, _): &Self::File) {
+        self.files(|files| files.discard(file));
     }
 
     async fn finish_file(&self, (file, umask): &Self::File) -> Result<(), StorageError> {

@@ -34,7 +34,10 @@ impl Volume {
     /// followed inside the volume. Error `Unsupported` where /proc is missing.
     pub fn set_mode(&self, path: &[u8], mode: u32) -> Result<(), Error> {
         self.permissions.allow(Permissions::SET_ATTRIBUTES)?;
-        let target = self.resolve(Path::new(path)?, OFlags::PATH | OFlags::CLOEXEC, ResolveFlags::empty())?;
+        let path = Path::new(path)?;
+        // The root is the operator's: a user could lock everybody out.
+        path.split().ok_or(Error::Denied)?;
+        let target = self.resolve(path, OFlags::PATH | OFlags::CLOEXEC, ResolveFlags::empty())?;
         let attributes = Attributes::of(&target, b"", AtFlags::empty())?;
         if !matches!(attributes.kind, Kind::File | Kind::Directory) {
             return Err(Error::NotFile);

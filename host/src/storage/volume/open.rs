@@ -166,6 +166,7 @@ impl New<'_> {
             exclusive,
             unfinished: self.volume.unfinished,
             finished: AtomicBool::new(false),
+            discarded: AtomicBool::new(false),
         };
         File::writer(descriptor, at, size, Some(upload))
     }
