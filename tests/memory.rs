@@ -15,7 +15,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use transcript::Server;
 use wasi_ftpd::env::memory::{Client, Memory};
-use wasi_ftpd::env::{Ending, Outcome, StorageError};
+use wasi_ftpd::env::{Ending, Outcome, StorageError, TlsPolicy};
 use wasi_ftpd::proto::command;
 use wasi_ftpd::proto::entry::Permissions;
 use wasi_ftpd::proto::verb::{Argument, TABLE, Verb};
@@ -119,6 +119,9 @@ impl Server for InMemory {
     fn special(&mut self, directive: &str) {
         match directive {
             "fault io" => self.memory.files(|files| files.fail(StorageError::Io)),
+            "tls allowed" => self.memory.tls(TlsPolicy::Allowed),
+            "tls required" => self.memory.tls(TlsPolicy::Required),
+            "tls required-for-data" => self.memory.tls(TlsPolicy::RequiredForData),
             "fault busy" => self.memory.files(|files| files.fail(StorageError::Busy)),
             "fault full" => self.memory.files(|files| files.fail(StorageError::NoSpace)),
             "ending idle" => self.client.end(Ending::Idle),
@@ -195,6 +198,7 @@ fn arguments_that_are_missing_or_too_many() {
 fn in_any_case() {
     for row in TABLE {
         let mut server = InMemory::logged_in();
+        server.memory.tls(TlsPolicy::Allowed);
         let mut mixed = row.name.to_lowercase();
         mixed[..1].make_ascii_uppercase();
         let codes = server.say(&mixed);

@@ -34,6 +34,10 @@ fn shown() -> BTreeSet<(&'static str, u16)> {
                 if code >= 200 {
                     waiting.remove(at);
                 }
+                if code == 234 {
+                    // What was sent before the handshake is dropped.
+                    waiting.clear();
+                }
             }
         }
     }

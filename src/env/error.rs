@@ -9,6 +9,8 @@ pub struct Gone;
 pub enum Denial {
     /// Wrong name or password; it is not told which.
     Denied,
+    /// Not over a connection that is not protected.
+    Unprotected,
     /// The accounts cannot be asked at the moment.
     Unavailable,
 }
@@ -39,6 +41,12 @@ pub enum DataError {
     Timeout,
     /// The other side closed it, or the network broke it.
     Broken,
+    /// Forbidden as long as it is not protected.
+    Unprotected,
+    /// It could not be protected, or is not bound to the control connection.
+    Tls,
+    /// The other side closed it without saying that this was the end.
+    Truncated,
 }
 
 /// Why the storage did not do it.

@@ -58,6 +58,24 @@ pub trait Env {
     /// left has not been sent.
     async fn send(&self, octets: &mut Vec<u8>) -> Result<(), Gone>;
 
+    /// Whether TLS can be had, and must be.
+    fn tls_policy(&self) -> TlsPolicy;
+
+    /// What protects the control connection, for people.
+    fn protection(&self) -> Option<String>;
+
+    /// Protect the control connection: what does so, or nothing if the handshake failed.
+    async fn start_tls(&self) -> Option<String>;
+
+    /// Whether a user may stay logged in when commands are clear again.
+    fn may_stop_tls(&self) -> bool;
+
+    /// Protect the control connection no more.
+    fn stop_tls(&self);
+
+    /// The host that the client wants, by name; false if there is none of that name.
+    fn select_host(&self, name: &str) -> bool;
+
     /// How long the client may say nothing, in seconds: now, and at most.
     fn idle_limit(&self) -> (u32, u32);
 
@@ -78,6 +96,9 @@ pub trait Env {
     /// The time of day.
     fn now(&self) -> Time;
 
+    /// Whether the client's certificate is that of this user.
+    async fn authenticate_by_certificate(&self, name: &[u8]) -> Option<Grant<Self::Volume>>;
+
     /// Check a name and password (RFC 959 §4.1.1).
     async fn authenticate(&self, name: &[u8], password: &Secret) -> Result<Grant<Self::Volume>, Denial>;
 
@@ -95,8 +116,8 @@ pub trait Env {
     /// What to tell the client of a passive port; what was given for an active one.
     fn port_address(&self, port: &Self::Port) -> SocketAddr;
 
-    /// Open the data connection.
-    async fn open_data(&self, port: &Self::Port) -> Result<Self::Data, DataError>;
+    /// Open the data connection, under TLS if it is to be protected.
+    async fn open_data(&self, port: &Self::Port, protected: bool) -> Result<Self::Data, DataError>;
 
     /// Append some octets of the client's to `into`; false at the end.
     async fn read_data(&self, data: &Self::Data, into: &mut Vec<u8>) -> Result<bool, DataError>;
@@ -194,6 +215,20 @@ pub trait Env {
 
     /// Octets that may still be written.
     async fn space(&self, volume: &Self::Volume) -> Result<u64, StorageError>;
+}
+
+/// Whether TLS can be had, and must be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TlsPolicy {
+    /// There is none.
+    #[default]
+    Off,
+    /// Who wants it has it.
+    Allowed,
+    /// Nobody logs in without it.
+    Required,
+    /// Nor is a data connection opened that is not protected.
+    RequiredForData,
 }
 
 /// What came of waiting for the client.

@@ -64,6 +64,52 @@ pub(super) fn mode_code(argument: &[u8]) -> Result<Mode, Bad> {
     }
 }
 
+/// A security mechanism of AUTH. All are TLS; they differ in what they mean for data connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mechanism {
+    /// `TLS`, and `TLS-C`, which came before it: data connections stay clear.
+    Tls,
+    /// `SSL`, of clients from before the RFC.
+    Ssl,
+    /// `TLS-P`: data connections are private.
+    TlsP,
+}
+
+/// ```text
+/// AUTH <SP> mechanism-name       (RFC 2228 §3, any case; RFC 4217 §4)
+/// ```
+pub(super) fn mechanism(argument: &[u8]) -> Result<Mechanism, Bad> {
+    match argument.trim_ascii().to_ascii_uppercase().as_slice() {
+        b"TLS" | b"TLS-C" => Ok(Mechanism::Tls),
+        b"SSL" => Ok(Mechanism::Ssl),
+        b"TLS-P" => Ok(Mechanism::TlsP),
+        _ => Err(Bad::Parameter),
+    }
+}
+
+/// A protection level of data connections (RFC 2228 §3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "as the RFC calls them")]
+pub enum Protection {
+    Clear,
+    Safe,
+    Confidential,
+    Private,
+}
+
+/// ```text
+/// PROT <SP> ( C | S | E | P )
+/// ```
+pub(super) fn protection(argument: &[u8]) -> Result<Protection, Bad> {
+    match argument.trim_ascii() {
+        b"C" | b"c" => Ok(Protection::Clear),
+        b"S" | b"s" => Ok(Protection::Safe),
+        b"E" | b"e" => Ok(Protection::Confidential),
+        b"P" | b"p" => Ok(Protection::Private),
+        _ => Err(Bad::Parameter),
+    }
+}
+
 pub(super) fn epsv(argument: &[u8]) -> Result<Epsv, Bad> {
     match argument.trim_ascii() {
         b"" => Ok(Epsv::Same),

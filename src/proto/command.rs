@@ -7,7 +7,7 @@
 use std::net::SocketAddr;
 
 use super::address::{self, BadEprt, BadLprt};
-use super::arguments::{self, Bad, FactChanges};
+use super::arguments::{self, Bad, FactChanges, Mechanism, Protection};
 use super::checksum::Algorithm;
 use super::entry::Time;
 use super::secret::Secret;
@@ -26,7 +26,9 @@ pub enum Command {
     Acct,
     Allo(u64),
     Appe(Name),
+    Auth(Mechanism),
     Avbl(Name),
+    Ccc,
     Cdup,
     /// XCRC, XMD5, XSHA and their kin.
     Checksum(Algorithm, Name),
@@ -60,8 +62,10 @@ pub enum Command {
     Opts(Opts),
     Pass(Secret),
     Pasv,
+    Pbsz,
     Port(SocketAddr),
     Pret,
+    Prot(Protection),
     Pwd,
     Quit,
     /// First and last octet; none for the whole file.
@@ -169,7 +173,9 @@ pub fn parse(row: &'static Row, argument: &[u8]) -> Result<Command, BadCommand> 
         Verb::Acct => Command::Acct,
         Verb::Allo => Command::Allo(arguments::allo(argument).ok_or(syntax)?),
         Verb::Appe => Command::Appe(name()),
+        Verb::Auth => Command::Auth(arguments::mechanism(argument).map_err(bad)?),
         Verb::Avbl => Command::Avbl(optional().unwrap_or_default()),
+        Verb::Ccc => Command::Ccc,
         Verb::Cdup => Command::Cdup,
         Verb::Clnt => Command::Clnt,
         Verb::Comb => Command::Comb(arguments::names(argument).filter(|names| names.len() > 1).ok_or(syntax)?),
@@ -215,9 +221,11 @@ pub fn parse(row: &'static Row, argument: &[u8]) -> Result<Command, BadCommand> 
         Verb::Opts => Command::Opts(arguments::opts(argument).map_err(bad)?),
         Verb::Pass => Command::Pass(Secret::new(name())),
         Verb::Pasv => Command::Pasv,
+        Verb::Pbsz => address::decimal(argument.trim_ascii()).map(|_| Command::Pbsz).ok_or(syntax)?,
         Verb::Port => Command::Port(address::parse_host_port(argument).ok_or(syntax)?),
         Verb::Pret if arguments::is_transfer(argument) => Command::Pret,
         Verb::Pret => return Err(syntax),
+        Verb::Prot => Command::Prot(arguments::protection(argument).map_err(bad)?),
         Verb::Pwd => Command::Pwd,
         Verb::Quit => Command::Quit,
         Verb::Rang => Command::Rang(arguments::range(argument).ok_or(syntax)?),
@@ -304,7 +312,9 @@ mod tests {
     fn lines_that_are_no_commands() {
         assert_eq!(command(""), Err(BadCommand::Unknown));
         assert_eq!(command("XYZZY"), Err(BadCommand::Unknown));
-        assert_eq!(command("AUTH TLS"), Err(BadCommand::NotOffered));
+        assert_eq!(command("ADAT x"), Err(BadCommand::NotOffered));
+        assert_eq!(command("auth tls-c"), Ok(Command::Auth(Mechanism::Tls)));
+        assert!(matches!(command("AUTH KERBEROS_V4"), Err(BadCommand::Parameter(_))));
         assert_eq!(command("GET / HTTP/1.1"), Err(BadCommand::Foreign));
         assert_eq!(command("SITE NAMEFMT 1"), Err(BadCommand::Site));
         assert!(matches!(command("SITE CHMOD"), Err(BadCommand::SiteArgument(_))));

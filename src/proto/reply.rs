@@ -24,12 +24,15 @@ pub enum Code {
     EnteringExtendedPassive,
     EnteringLongPassive,
     LoggedIn,
+    LoggedInByCertificate,
+    ProceedWithSecurity,
     FileActionDone,
     Md5Is,
     PathnameIs,
     NeedPassword,
     NeedMoreInformation,
     Leaving,
+    HandshakeFailed,
     CannotOpenData,
     TransferAborted,
     FileBusy,
@@ -42,8 +45,13 @@ pub enum Code {
     BadSequence,
     NotForThatParameter,
     BadLongFamily,
+    DataUnprotected,
     BadProtocolFamily,
+    DataTlsFailed,
     NotLoggedIn,
+    NotProtected,
+    PolicyForbids,
+    LevelNotSupported,
     FileUnavailable,
     NoSpace,
     NameNotAllowed,
@@ -71,13 +79,17 @@ impl Code {
             Self::EnteringLongPassive => 228,
             Self::EnteringExtendedPassive => 229,
             Self::LoggedIn => 230,
+            // RFC 4217 §11.
+            Self::LoggedInByCertificate => 232,
+            Self::ProceedWithSecurity => 234,
             Self::FileActionDone => 250,
             // draft-twine-ftpmd5 §3.1.
             Self::Md5Is => 251,
             Self::PathnameIs => 257,
             Self::NeedPassword => 331,
             Self::NeedMoreInformation => 350,
-            Self::Leaving => 421,
+            // Nobody hears the second.
+            Self::Leaving | Self::HandshakeFailed => 421,
             Self::CannotOpenData => 425,
             Self::TransferAborted => 426,
             Self::FileBusy => 450,
@@ -87,11 +99,15 @@ impl Code {
             Self::NotOffered => 502,
             Self::BadSequence => 503,
             Self::NotForThatParameter => 504,
-            // RFC 1639 §3.
-            Self::BadLongFamily => 521,
-            // RFC 2428 §2.
-            Self::BadProtocolFamily => 522,
+            // RFC 1639 §3; RFC 4217 §10.2.
+            Self::BadLongFamily | Self::DataUnprotected => 521,
+            // RFC 2428 §2; RFC 4217 §10.2.
+            Self::BadProtocolFamily | Self::DataTlsFailed => 522,
             Self::NotLoggedIn => 530,
+            // RFC 2228 §5.
+            Self::NotProtected => 533,
+            Self::PolicyForbids => 534,
+            Self::LevelNotSupported => 536,
             Self::FileUnavailable => 550,
             Self::NoSpace => 552,
             Self::NameNotAllowed => 553,
@@ -102,7 +118,7 @@ impl Code {
 
     /// Whether the control connection is closed after it.
     pub fn ends_session(self) -> bool {
-        matches!(self, Self::Goodbye | Self::Leaving | Self::WrongProtocol)
+        matches!(self, Self::Goodbye | Self::Leaving | Self::HandshakeFailed | Self::WrongProtocol)
     }
 }
 
@@ -119,6 +135,11 @@ impl Reply {
     /// A reply of one line.
     pub fn new(code: Code, text: impl AsRef<[u8]>) -> Self {
         Self { code, lines: vec![text.as_ref().to_vec()] }
+    }
+
+    /// Nothing to be said any more: the reply has gone already, or nobody would hear it.
+    pub fn silence(code: Code) -> Self {
+        Self { code, lines: Vec::new() }
     }
 
     /// A reply of several lines: the first, any number between, and the last. The space in front of

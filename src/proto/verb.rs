@@ -7,9 +7,9 @@ use Argument::{None as No, Optional, Required};
 #[allow(missing_docs, reason = "each is explained by its row")]
 #[rustfmt::skip]
 pub enum Verb {
-    Abor, Acct, Allo, Appe, Avbl, Cdup, Clnt, Comb, Csid, Cwd, Dele, Eprt, Epsv, Feat, Hash, Help, Host, Lang,
-    List, Lprt, Lpsv, Md5, Mdtm, Mfct, Mff, Mfmt, Mkd, Mlsd, Mlst, Mode, Nlst, Noop, Opts, Pass, Pasv, Port,
-    Pret, Pwd, Quit, Rang, Rein, Rest, Retr, Rmd, Rmda, Rnfr, Rnto, Site, Size, Smnt, Stat, Stor, Stou, Stru,
+    Abor, Acct, Allo, Appe, Auth, Avbl, Ccc, Cdup, Clnt, Comb, Csid, Cwd, Dele, Eprt, Epsv, Feat, Hash, Help, Host, Lang,
+    List, Lprt, Lpsv, Md5, Mdtm, Mfct, Mff, Mfmt, Mkd, Mlsd, Mlst, Mode, Nlst, Noop, Opts, Pass, Pasv, Pbsz, Port,
+    Pret, Prot, Pwd, Quit, Rang, Rein, Rest, Retr, Rmd, Rmda, Rnfr, Rnto, Site, Size, Smnt, Stat, Stor, Stou, Stru,
     Syst, Type, User, Xcrc, Xmd5, Xsha1, Xsha256, Xsha512,
 }
 
@@ -99,8 +99,17 @@ pub static TABLE: &[Row] = &[
     row(Verb::Abor, "ABOR", "", No, "959 §4.1.3", &[226]).at_once(),
     row(Verb::Acct, "ACCT", "account", Required, "959 §4.1.1", &[202]).open(),
     row(Verb::Allo, "ALLO", "size [R size]", Required, "959 §4.1.3", &[200, 552]),
-    row(Verb::Appe, "APPE", "pathname", Required, "959 §4.1.3", &[150, 226, 425, 426, 450, 451, 504, 550, 552, 553]),
+    row(
+        Verb::Appe,
+        "APPE",
+        "pathname",
+        Required,
+        "959 §4.1.3",
+        &[150, 226, 425, 426, 450, 451, 504, 521, 550, 552, 553],
+    ),
+    row(Verb::Auth, "AUTH", "TLS | TLS-C | SSL | TLS-P", Required, "2228 §3, 4217 §4", &[234, 502, 503, 504]).open(),
     row(Verb::Avbl, "AVBL", "[pathname]", Optional, "draft-peterson-streamlined §4", &[213, 550]).feature("AVBL"),
+    row(Verb::Ccc, "CCC", "", No, "2228 §3, 4217 §6", &[200, 502, 533, 534]),
     row(Verb::Cdup, "CDUP", "", No, "959 §4.1.1", &[250, 550]),
     row(Verb::Clnt, "CLNT", "name", Required, "(WinSCP, FileZilla)", &[200]).open().feature("CLNT"),
     row(Verb::Comb, "COMB", "target source ...", Required, "(GlobalSCAPE, CuteFTP)", &[250, 451, 550, 552])
@@ -115,9 +124,9 @@ pub static TABLE: &[Row] = &[
     row(Verb::Feat, "FEAT", "", No, "2389 §3", &[211]).open(),
     row(Verb::Hash, "HASH", "pathname", Required, "draft-bryan-ftpext-hash §3", &[213, 451, 550, 553]),
     row(Verb::Help, "HELP", "[verb]", Optional, "959 §4.1.3", &[214]).open(),
-    row(Verb::Host, "HOST", "name", Required, "7151 §3", &[220, 503]).open().feature("HOST"),
+    row(Verb::Host, "HOST", "name", Required, "7151 §3", &[220, 503, 504]).open().feature("HOST"),
     row(Verb::Lang, "LANG", "[tag]", Optional, "2640 §4", &[200, 504]).open().feature("LANG EN*"),
-    row(Verb::List, "LIST", "[options] [pathname]", Optional, "959 §4.1.3", &[150, 226, 425, 426, 550]),
+    row(Verb::List, "LIST", "[options] [pathname]", Optional, "959 §4.1.3", &[150, 226, 425, 426, 521, 550]),
     row(Verb::Lprt, "LPRT", "4,4,h1,h2,h3,h4,2,p1,p2", Required, "1639 §3", &[200, 503, 504, 521]),
     row(Verb::Lpsv, "LPSV", "", No, "1639 §4", &[228, 503]),
     row(Verb::Md5, "MD5", "pathname", Required, "draft-twine-ftpmd5 §3", &[251, 451, 550, 553]).feature("MD5"),
@@ -126,22 +135,24 @@ pub static TABLE: &[Row] = &[
     row(Verb::Mff, "MFF", "fact=value; ... pathname", Required, "draft-somers-ftp-mfxx §5", &[213, 504, 550]),
     row(Verb::Mfmt, "MFMT", "time pathname", Required, "draft-somers-ftp-mfxx §3", &[213, 550]).feature("MFMT"),
     row(Verb::Mkd, "MKD", "pathname", Required, "959 §4.1.3", &[257, 550]),
-    row(Verb::Mlsd, "MLSD", "[pathname]", Optional, "3659 §7", &[150, 226, 425, 426, 550]),
+    row(Verb::Mlsd, "MLSD", "[pathname]", Optional, "3659 §7", &[150, 226, 425, 426, 521, 550]),
     row(Verb::Mlst, "MLST", "[pathname]", Optional, "3659 §7", &[250, 550]),
     row(Verb::Mode, "MODE", "S | B | C | Z", Required, "959 §4.1.2", &[200, 504]).feature("MODE Z"),
-    row(Verb::Nlst, "NLST", "[options] [pathname]", Optional, "959 §4.1.3", &[150, 226, 425, 426, 550]),
+    row(Verb::Nlst, "NLST", "[options] [pathname]", Optional, "959 §4.1.3", &[150, 226, 425, 426, 521, 550]),
     row(Verb::Noop, "NOOP", "", No, "959 §4.1.3", &[200]).open().at_once(),
     row(Verb::Opts, "OPTS", "verb [options]", Required, "2389 §4", &[200, 504]).open(),
     row(Verb::Pass, "PASS", "password", Optional, "959 §4.1.1", &[230, 503]).open(),
     row(Verb::Pasv, "PASV", "", No, "959 §4.1.2", &[227, 503, 522]),
+    row(Verb::Pbsz, "PBSZ", "0", Required, "2228 §3, 4217 §9", &[200, 502, 503]).open(),
     row(Verb::Port, "PORT", "h1,h2,h3,h4,p1,p2", Required, "959 §4.1.2", &[200, 503, 504]),
     row(Verb::Pret, "PRET", "command", Required, "(drftpd)", &[200]).feature("PRET"),
+    row(Verb::Prot, "PROT", "C | P", Required, "2228 §3, 4217 §9", &[200, 502, 503, 504, 534, 536]).open(),
     row(Verb::Pwd, "PWD", "", No, "959 §4.1.3", &[257]),
     row(Verb::Quit, "QUIT", "", No, "959 §4.1.1", &[221]).open(),
     row(Verb::Rang, "RANG", "first last", Required, "draft-bryan-ftp-range §3", &[350]).feature("RANG STREAM"),
     row(Verb::Rein, "REIN", "", No, "959 §4.1.1", &[220]).open(),
     row(Verb::Rest, "REST", "offset", Required, "3659 §5", &[350]).feature("REST STREAM"),
-    row(Verb::Retr, "RETR", "pathname", Required, "959 §4.1.3", &[150, 226, 425, 426, 451, 504, 550, 554]),
+    row(Verb::Retr, "RETR", "pathname", Required, "959 §4.1.3", &[150, 226, 425, 426, 451, 504, 521, 550, 554]),
     row(Verb::Rmd, "RMD", "pathname", Required, "959 §4.1.3", &[250, 550]),
     row(Verb::Rmda, "RMDA", "pathname", Required, "draft-peterson-streamlined §3", &[250, 550]).feature("RMDA"),
     row(Verb::Rnfr, "RNFR", "pathname", Required, "959 §4.1.3", &[350, 550]),
@@ -163,13 +174,13 @@ pub static TABLE: &[Row] = &[
         "pathname",
         Required,
         "959 §4.1.3",
-        &[110, 150, 226, 425, 426, 450, 451, 504, 550, 552, 553, 554],
+        &[110, 150, 226, 425, 426, 450, 451, 504, 521, 550, 552, 553, 554],
     ),
-    row(Verb::Stou, "STOU", "[pathname]", Optional, "959 §4.1.3", &[150, 226, 425, 426, 451, 550, 552, 553]),
+    row(Verb::Stou, "STOU", "[pathname]", Optional, "959 §4.1.3", &[150, 226, 425, 426, 451, 521, 550, 552, 553]),
     row(Verb::Stru, "STRU", "F | R", Required, "959 §4.1.2", &[200, 504]),
     row(Verb::Syst, "SYST", "", No, "959 §4.1.3", &[215]).open(),
     row(Verb::Type, "TYPE", "A [N | T] | E [N | T] | I | L 8", Required, "959 §4.1.2", &[200, 504]),
-    row(Verb::User, "USER", "name", Required, "959 §4.1.1", &[331]).open(),
+    row(Verb::User, "USER", "name", Required, "959 §4.1.1", &[232, 331]).open(),
     row(Verb::Xcrc, "XCRC", CHECKSUM, Required, "(GlobalSCAPE, ProFTPD)", &[250, 451, 550, 553]).feature("XCRC"),
     row(Verb::Cdup, "XCUP", "", No, "775", &[250, 550]),
     row(Verb::Cwd, "XCWD", "pathname", Required, "775", &[250, 550]),
@@ -187,7 +198,7 @@ pub static TABLE: &[Row] = &[
 
 const CHECKSUM: &str = "pathname [start [end]]";
 
-const NOT_OFFERED: &[&str] = &["ADAT", "AUTH", "CCC", "CONF", "DSIZ", "ENC", "MIC", "MMD5", "PBSZ", "PROT", "THMB"];
+const NOT_OFFERED: &[&str] = &["ADAT", "CONF", "DSIZ", "ENC", "MIC", "MMD5", "THMB"];
 
 const FOREIGN: &[&str] =
     &["CONNECT", "DELETE", "EHLO", "GET", "HEAD", "HELO", "HOST:", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"];

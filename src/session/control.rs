@@ -68,6 +68,12 @@ impl<'e, E: Env> Control<'e, E> {
         }
     }
 
+    /// Forget everything that the client has sent so far.
+    pub(super) fn forget_input(&mut self) {
+        self.lines = Lines::default();
+        self.deferred.clear();
+    }
+
     /// Whether the client has closed the connection, as far as can be known without waiting.
     pub(super) fn is_closed(&mut self) -> bool {
         self.env.try_receive(self.lines.input()) == Some(Received::Closed)

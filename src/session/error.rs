@@ -85,7 +85,11 @@ pub(super) fn not_opened(error: DataError) -> Reply {
         DataError::NoPort => "No data port is free",
         DataError::Unreachable => "Cannot reach your data port",
         DataError::Timeout => "Data connection was not opened in time",
-        DataError::Broken => "Data connection broke",
+        DataError::Broken | DataError::Truncated => "Data connection broke",
+        DataError::Unprotected => return Reply::new(Code::DataUnprotected, "Use PROT P first"),
+        DataError::Tls => {
+            return Reply::new(Code::DataTlsFailed, "TLS failed on the data connection, or must resume this session's");
+        }
     };
     Reply::new(Code::CannotOpenData, text)
 }
@@ -94,6 +98,7 @@ pub(super) fn not_opened(error: DataError) -> Reply {
 pub(super) fn broken(error: DataError) -> Reply {
     let text = match error {
         DataError::Timeout => "Data connection stalled; transfer aborted",
+        DataError::Truncated => "TLS was not closed; the end may be missing",
         _ => "Data connection broke; transfer aborted",
     };
     Reply::new(Code::TransferAborted, text)

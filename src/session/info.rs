@@ -3,7 +3,7 @@
 use super::error::usage;
 use super::params::{mode_code, structure_code, type_code};
 use super::{Login, Session};
-use crate::env::Env;
+use crate::env::{Env, TlsPolicy};
 use crate::proto::checksum::Algorithm;
 use crate::proto::reply::{Code, Reply};
 use crate::proto::site;
@@ -21,6 +21,10 @@ impl<E: Env> Session<'_, E> {
         } else {
             lines.push("MFF Modify;UNIX.mode;".to_owned());
         }
+        if self.env.tls_policy() != TlsPolicy::Off {
+            lines.extend(["AUTH TLS", "PBSZ", "PROT"].map(str::to_owned));
+            lines.extend(self.env.may_stop_tls().then(|| "CCC".to_owned()));
+        }
         lines.extend(site::TABLE.iter().map(|row| format!("SITE {}", row.name)));
         // RFC 3659 §6 and RFC 2640 §3.2: names without a verb of their own.
         lines.extend(["TVFS".to_owned(), "UTF8".to_owned()]);
@@ -34,6 +38,7 @@ impl<E: Env> Session<'_, E> {
 
     pub(super) fn status_lines(&self, transfer: &str) -> Vec<Vec<u8>> {
         let format = self.parameters.format;
+        let level = if self.parameters.security.private { "P" } else { "C" };
         let mut user = b"Logged in as ".to_vec();
         match &self.login {
             Login::User(known) => user.extend_from_slice(&known.name),
@@ -49,6 +54,10 @@ impl<E: Env> Session<'_, E> {
                 mode_code(format.mode)
             )
             .into_bytes(),
+            match self.env.protection() {
+                Some(protection) => format!("Protected by {protection}; PROT {}", level).into_bytes(),
+                None => b"Not protected".to_vec(),
+            },
             transfer.as_bytes().to_vec(),
         ]
     }

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::Session;
 use super::lister::{Form, Lister, Style, What};
-use super::transfer::{Failure, Progress};
+use super::transfer::{DataPort, Progress};
 use crate::env::{Direction, Env, StorageError};
 use crate::proto::entry::{Attributes, Entry, Kind};
 use crate::proto::glob;
@@ -73,7 +73,7 @@ impl<E: Env> Session<'_, E> {
 
     async fn send_listing(
         &mut self,
-        port: E::Port,
+        port: DataPort<E>,
         path: VPath,
         what: What,
         form: Form,
@@ -88,7 +88,7 @@ impl<E: Env> Session<'_, E> {
         let mut lister = Lister::new(env, volume, &path, what, style).await?;
         let progress = Progress::new();
         let work = async {
-            let data = env.open_data(&port).await.map_err(Failure::NotOpened)?;
+            let data = port.open(env).await?;
             let mut encoder = (!as_is).then(|| Encoder::new(format, level, 0));
             let (mut out, mut encoded) = (Vec::with_capacity(FULL), Vec::new());
             loop {

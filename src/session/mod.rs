@@ -18,6 +18,7 @@ mod params;
 mod ports;
 mod race;
 mod retrieve;
+mod security;
 mod site;
 mod state;
 mod store;
@@ -40,7 +41,7 @@ pub async fn serve<E: Env>(env: &E) {
         env,
         control: Control::new(env),
         login: Login::Nobody,
-        parameters: Parameters::default(),
+        parameters: Parameters { security: Session::initial_security(env), ..Parameters::default() },
         pending: None,
         misunderstood: 0,
         ending: None,
@@ -139,7 +140,9 @@ impl<E: Env> Session<'_, E> {
             Command::Acct => Ok(Reply::new(Code::Superfluous, "No account is needed")),
             Command::Allo(size) => self.allocate(size).await,
             Command::Appe(name) => self.append(&name).await,
+            Command::Auth(mechanism) => self.protect(mechanism).await,
             Command::Avbl(name) => self.available(&name).await,
+            Command::Ccc => self.clear_commands().await,
             Command::Cdup => self.change_directory(b"..").await,
             Command::Checksum(algorithm, argument) => self.checksum(algorithm, &argument).await,
             Command::Clnt => Ok(Reply::new(Code::Done, "Noted")),
@@ -153,7 +156,7 @@ impl<E: Env> Session<'_, E> {
             Command::Hash(name) => self.hash(&name).await,
             Command::Help(None) => Ok(info::help()),
             Command::Help(Some(verb)) => info::help_on(&verb),
-            Command::Host(_) => self.host(),
+            Command::Host(name) => self.host(&name),
             Command::Lang(tag) => info::language(tag.as_deref()),
             Command::List(argument) => self.list(&argument).await,
             Command::Lpsv => self.long_passive(),
@@ -175,11 +178,13 @@ impl<E: Env> Session<'_, E> {
             Command::Opts(options) => self.set_options(options),
             Command::Pass(password) => self.password(&password).await,
             Command::Pasv => self.passive(),
+            Command::Pbsz => self.buffer_size(),
             Command::Pret => Ok(Reply::new(Code::Done, "OK")),
+            Command::Prot(level) => self.protect_data(level),
             Command::Pwd => self.working_directory(),
             Command::Quit => Ok(Reply::new(Code::Goodbye, "Goodbye")),
             Command::Rang(range) => Ok(self.range(range)),
-            Command::Rein => Ok(self.reinitialize()),
+            Command::Rein => self.reinitialize().await,
             Command::Rest(offset) => Ok(self.restart(offset)),
             Command::Retr(name) => self.retrieve(&name).await,
             Command::Rmd(name) => self.remove_directory(&name).await,
@@ -196,7 +201,7 @@ impl<E: Env> Session<'_, E> {
             Command::Stru(structure) => Ok(self.structure(structure)),
             Command::Syst => Ok(Reply::new(Code::SystemType, "UNIX Type: L8")),
             Command::Type(representation) => Ok(self.represent(representation)),
-            Command::User(name) => Ok(self.user_name(name)),
+            Command::User(name) => self.user_name(name).await,
         }
     }
 

@@ -24,7 +24,7 @@ impl<E: Env> Session<'_, E> {
         };
         let progress = Progress::new();
         let work = async {
-            let data = env.open_data(&port).await.map_err(Failure::NotOpened)?;
+            let data = port.open(env).await?;
             if format.is_plain() {
                 let transfer = progress.send(env, &data, &file, part.offset, part.length);
                 env.end_of_transfer(transfer).await?;

@@ -11,6 +11,7 @@
 use std::rc::Rc;
 
 use super::names::Names;
+use super::security::Security;
 use crate::proto::checksum::Algorithm;
 use crate::proto::command::Name;
 use crate::proto::facts::Facts;
@@ -70,6 +71,8 @@ pub(super) struct Parameters<P> {
     pub(super) start: Start,
     /// EPSV ALL was said (RFC 2428 §4).
     pub(super) extended_only: bool,
+    /// PBSZ and PROT.
+    pub(super) security: Security,
 }
 
 impl<P> Default for Parameters<P> {
@@ -83,9 +86,11 @@ impl<P> Default for Parameters<P> {
             port: None,
             start: Start::default(),
             extended_only: false,
+            security: Security::default(),
         }
     }
 }
 
-/// zlib's own default (draft-preston-ftpext-deflate §3.3.2).
-const DEFLATE_LEVEL: u8 = 6;
+/// Nearly as small as at zlib's own 6 (18 % of a log file in place of 17), and seven times as fast: lftp uses MODE Z
+/// without being asked, on fast networks too.
+const DEFLATE_LEVEL: u8 = 1;

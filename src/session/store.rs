@@ -3,7 +3,7 @@
 use super::Session;
 use super::error::to_be_written;
 use super::state::Start;
-use super::transfer::{Failure, Progress};
+use super::transfer::{DataPort, Failure, Progress};
 use crate::env::{Access, Direction, Env, StorageError};
 use crate::proto::path::VPath;
 use crate::proto::reply::{Code, Reply};
@@ -43,7 +43,7 @@ impl<E: Env> Session<'_, E> {
 
     async fn receive(
         &mut self,
-        port: E::Port,
+        port: DataPort<E>,
         name: &[u8],
         access: Access,
         direction: Direction,
@@ -81,7 +81,7 @@ impl<E: Env> Session<'_, E> {
 
     async fn receive_into(
         &mut self,
-        port: E::Port,
+        port: DataPort<E>,
         path: &VPath,
         file: &E::File,
         direction: Direction,
@@ -90,7 +90,7 @@ impl<E: Env> Session<'_, E> {
         let (env, format) = (self.env, self.parameters.format);
         let progress = Progress::new();
         let work = async {
-            let data = env.open_data(&port).await.map_err(Failure::NotOpened)?;
+            let data = port.open(env).await?;
             if format.is_plain() {
                 env.end_of_transfer(progress.receive(env, &data, file)).await?;
             } else {

@@ -63,6 +63,18 @@ impl From<Malformed> for Failure {
     }
 }
 
+/// Where a data connection comes from, and whether it is to be protected.
+pub(super) struct DataPort<E: Env> {
+    port: E::Port,
+    protected: bool,
+}
+
+impl<E: Env> DataPort<E> {
+    pub(super) async fn open(&self, env: &E) -> Result<E::Data, Failure> {
+        env.open_data(&self.port, self.protected).await.map_err(Failure::NotOpened)
+    }
+}
+
 /// How far a transfer is. It belongs to the command, so that STAT can look at it meanwhile.
 pub(super) struct Progress<E: Env> {
     /// Octets that went through this session.
@@ -112,10 +124,12 @@ impl<E: Env> Progress<E> {
 
 impl<E: Env> Session<'_, E> {
     /// The data port and what REST or RANG said, which serve one transfer command, whatever becomes of it.
-    pub(super) fn take_transfer_parameters(&mut self) -> Result<(E::Port, Start), Reply> {
+    pub(super) fn take_transfer_parameters(&mut self) -> Result<(DataPort<E>, Start), Reply> {
         let start = std::mem::take(&mut self.parameters.start);
-        match self.parameters.port.take() {
-            Some(port) => Ok((port, start)),
+        let port = self.parameters.port.take();
+        let protected = self.data_protection()?;
+        match port {
+            Some(port) => Ok((DataPort { port, protected }, start)),
             None => Err(Reply::new(Code::CannotOpenData, "Use PORT, PASV, EPRT or EPSV first")),
         }
     }

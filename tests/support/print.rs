@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use wasi_ftpd::proto::address::{host_port, long_host_port};
+use wasi_ftpd::proto::arguments::{Mechanism, Protection};
 use wasi_ftpd::proto::checksum::Algorithm;
 use wasi_ftpd::proto::command::{Command, Epsv, Opts};
 use wasi_ftpd::proto::path::quoted;
@@ -20,7 +21,11 @@ pub fn print(command: &Command) -> Vec<u8> {
         Command::Acct => word("ACCT x"),
         Command::Allo(size) => format!("ALLO {size}").into(),
         Command::Appe(it) => name("APPE", it),
+        Command::Auth(Mechanism::Tls) => word("AUTH TLS"),
+        Command::Auth(Mechanism::Ssl) => word("AUTH SSL"),
+        Command::Auth(Mechanism::TlsP) => word("AUTH TLS-P"),
         Command::Avbl(it) => list("AVBL", it),
+        Command::Ccc => word("CCC"),
         Command::Cdup => word("CDUP"),
         Command::Checksum(Algorithm::Crc32, it) => name("XCRC", it),
         Command::Checksum(Algorithm::Md5, it) => name("XMD5", it),
@@ -72,9 +77,14 @@ pub fn print(command: &Command) -> Vec<u8> {
         Command::Opts(Opts::Deflate(level)) => format!("OPTS MODE Z LEVEL {level}").into(),
         Command::Pass(secret) => list("PASS", secret.reveal()),
         Command::Pasv => word("PASV"),
+        Command::Pbsz => word("PBSZ 0"),
         Command::Port(SocketAddr::V4(to)) => format!("PORT {}", host_port(*to.ip(), to.port())).into(),
         Command::Port(SocketAddr::V6(_)) => word("PORT has no such form"),
         Command::Pret => word("PRET LIST"),
+        Command::Prot(Protection::Clear) => word("PROT C"),
+        Command::Prot(Protection::Safe) => word("PROT S"),
+        Command::Prot(Protection::Confidential) => word("PROT E"),
+        Command::Prot(Protection::Private) => word("PROT P"),
         Command::Pwd => word("PWD"),
         Command::Quit => word("QUIT"),
         Command::Rang(None) => word("RANG 1 0"),

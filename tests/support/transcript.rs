@@ -3,6 +3,7 @@
 //! ```text
 //! only memory                 skip it elsewhere
 //! over ipv6                   the control connection, which is over IPv4 without it
+//! tls allowed                 what the operator offers (memory, where TLS is nothing real);  tls required …
 //! charset koi8-r              of pathnames, as an operator configures it (memory)
 //! given file /p "content"     also: given dir /p, given link /p (which leads nowhere)
 //! login                       USER user, PASS secret;  anonymous: USER anonymous
@@ -168,7 +169,7 @@ fn obey(server: &mut impl Server, line: &str, reply: &mut Vec<u8>) -> Result<(),
         "reset" => server.reset_data(),
         "closed" if !server.is_closed() => return Err("it is not".to_owned()),
         "closed" => {}
-        "fault" | "ending" | "charset" => server.special(line),
+        "fault" | "ending" | "charset" | "tls" => server.special(line),
         _ => return Err("no such directive".to_owned()),
     }
     Ok(())

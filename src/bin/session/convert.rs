@@ -2,7 +2,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use wasi_ftpd::env::{Access, DataError, Denial, Direction, Ending, Event, Outcome, StorageError, TransferError};
+use wasi_ftpd::env::{
+    Access, DataError, Denial, Direction, Ending, Event, Outcome, StorageError, TlsPolicy, TransferError,
+};
 use wasi_ftpd::proto::checksum::Algorithm;
 use wasi_ftpd::proto::entry::{Attributes, Entry, Kind, Permissions, Time};
 
@@ -24,6 +26,15 @@ pub(crate) fn to_address(address: SocketAddr) -> control::SocketAddress {
     control::SocketAddress { ip, port: address.port() }
 }
 
+pub(crate) fn tls_policy(policy: control::TlsPolicy) -> TlsPolicy {
+    match policy {
+        control::TlsPolicy::Off => TlsPolicy::Off,
+        control::TlsPolicy::Allowed => TlsPolicy::Allowed,
+        control::TlsPolicy::Required => TlsPolicy::Required,
+        control::TlsPolicy::RequiredForData => TlsPolicy::RequiredForData,
+    }
+}
+
 pub(crate) fn ending(ending: control::Ending) -> Ending {
     match ending {
         control::Ending::Idle => Ending::Idle,
@@ -36,6 +47,7 @@ pub(crate) fn ending(ending: control::Ending) -> Ending {
 pub(crate) fn denial(denial: accounts::Denial) -> Denial {
     match denial {
         accounts::Denial::Denied => Denial::Denied,
+        accounts::Denial::Unprotected => Denial::Unprotected,
         accounts::Denial::Unavailable => Denial::Unavailable,
     }
 }
@@ -46,6 +58,9 @@ pub(crate) fn data_error(error: data::Error) -> DataError {
         data::Error::NoPort => DataError::NoPort,
         data::Error::Unreachable => DataError::Unreachable,
         data::Error::Timeout => DataError::Timeout,
+        data::Error::Unprotected => DataError::Unprotected,
+        data::Error::Tls => DataError::Tls,
+        data::Error::Truncated => DataError::Truncated,
         // `pending` is waited for where it can occur.
         data::Error::Broken | data::Error::Pending => DataError::Broken,
     }

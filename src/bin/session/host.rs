@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use wasi::clocks::wall_clock;
 use wasi_ftpd::env::{
-    Access, DataError, Denial, Env, Event, Gone, Grant, Received, StorageError, Times, TransferError,
+    Access, DataError, Denial, Env, Event, Gone, Grant, Received, StorageError, Times, TlsPolicy, TransferError,
 };
 use wasi_ftpd::proto::checksum::Algorithm;
 use wasi_ftpd::proto::entry::{Attributes, Entry, Permissions, Time};
@@ -151,6 +151,37 @@ impl Env for Host {
         Ok(())
     }
 
+    fn tls_policy(&self) -> TlsPolicy {
+        convert::tls_policy(self.connection.tls_policy())
+    }
+
+    fn protection(&self) -> Option<String> {
+        self.connection.protection().map(|protection| protection.description)
+    }
+
+    async fn start_tls(&self) -> Option<String> {
+        let handshake = self.connection.start_tls();
+        let over = Signal::new(handshake.subscribe());
+        loop {
+            if let Some(protection) = handshake.finish() {
+                return protection.map(|protection| protection.description);
+            }
+            until(&over).await;
+        }
+    }
+
+    fn may_stop_tls(&self) -> bool {
+        self.connection.may_stop_tls()
+    }
+
+    fn stop_tls(&self) {
+        self.connection.stop_tls();
+    }
+
+    fn select_host(&self, name: &str) -> bool {
+        self.connection.select_host(name)
+    }
+
     fn idle_limit(&self) -> (u32, u32) {
         self.connection.idle_limit()
     }
@@ -176,9 +207,12 @@ impl Env for Host {
         Time { seconds: i64::try_from(now.seconds).unwrap_or(i64::MAX), nanoseconds: now.nanoseconds }
     }
 
+    async fn authenticate_by_certificate(&self, name: &[u8]) -> Option<Grant<Volume>> {
+        accounts::authenticate_by_certificate(name).map(grant)
+    }
+
     async fn authenticate(&self, name: &[u8], password: &Secret) -> Result<Grant<Volume>, Denial> {
-        let grant = accounts::authenticate(name, password.reveal()).map_err(convert::denial)?;
-        Ok(Grant { volume: grant.volume, start: grant.start, message: grant.message, charset: grant.charset })
+        accounts::authenticate(name, password.reveal()).map(grant).map_err(convert::denial)
     }
 
     fn record(&self, event: Event<'_>) {
@@ -197,8 +231,8 @@ impl Env for Host {
         convert::address(port.port.address())
     }
 
-    async fn open_data(&self, port: &Port) -> Result<Data, DataError> {
-        port.port.open();
+    async fn open_data(&self, port: &Port, protected: bool) -> Result<Data, DataError> {
+        port.port.open(protected);
         loop {
             match port.port.finish() {
                 Ok(connection) => return Ok(Data { input: OnceCell::new(), output: OnceCell::new(), connection }),
@@ -356,6 +390,10 @@ impl Env for Host {
     async fn space(&self, volume: &Volume) -> Result<u64, StorageError> {
         volume.space().map_err(convert::storage_error)
     }
+}
+
+fn grant(grant: accounts::Grant) -> Grant<Volume> {
+    Grant { volume: grant.volume, start: grant.start, message: grant.message, charset: grant.charset }
 }
 
 /// Octets of the control connection that are taken at once: many commands, and little memory.

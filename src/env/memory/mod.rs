@@ -23,7 +23,8 @@ use net::{Pipe, PortState};
 pub use open_file::OpenFile;
 
 use super::{
-    Access, DataError, Denial, Ending, Env, Event, Gone, Grant, Outcome, Received, StorageError, Times, TransferError,
+    Access, DataError, Denial, Ending, Env, Event, Gone, Grant, Outcome, Received, StorageError, Times, TlsPolicy,
+    TransferError,
 };
 use crate::proto::checksum::Algorithm;
 use crate::proto::entry::{Attributes, Entry, Permissions, Time};
@@ -56,6 +57,10 @@ struct World {
     next_port: u16,
     outcomes: Vec<Outcome>,
     charset: Option<String>,
+    tls: TlsPolicy,
+    protected: bool,
+    /// What data connections were opened with.
+    data_protected: Vec<bool>,
 }
 
 struct Account {
@@ -84,6 +89,9 @@ impl Memory {
             next_port: FIRST_PORT,
             outcomes: Vec::new(),
             charset: None,
+            tls: TlsPolicy::Off,
+            protected: false,
+            data_protected: Vec::new(),
         })))
     }
 
@@ -96,6 +104,17 @@ impl Memory {
     /// Use this charset for pathnames, unless a client asks for UTF-8.
     pub fn charset(&self, name: &str) {
         self.0.borrow_mut().charset = Some(name.to_owned());
+    }
+
+    /// Offer TLS by this policy, of which nothing is real but the order of things. The client's certificate is
+    /// that of the user `certified`.
+    pub fn tls(&self, policy: TlsPolicy) {
+        self.0.borrow_mut().tls = policy;
+    }
+
+    /// Whether the data connections that were opened so far were to be protected.
+    pub fn data_protected(&self) -> Vec<bool> {
+        self.0.borrow().data_protected.clone()
     }
 
     /// Look at the files, or change them.
@@ -117,6 +136,13 @@ impl Memory {
         let port = Rc::new(RefCell::new(PortState::new(address, active.is_some())));
         world.port = Some(port.clone());
         Port(port)
+    }
+}
+
+impl World {
+    fn grant(&self, permissions: Permissions) -> Grant<Volume> {
+        let volume = Volume { permissions, umask: Rc::new(Cell::new(UMASK)) };
+        Grant { volume, start: b"/".to_vec(), message: None, charset: self.charset.clone() }
     }
 }
 
@@ -176,6 +202,31 @@ impl Env for Memory {
         Ok(())
     }
 
+    fn tls_policy(&self) -> TlsPolicy {
+        self.0.borrow().tls
+    }
+
+    fn protection(&self) -> Option<String> {
+        self.0.borrow().protected.then(|| "nothing real".to_owned())
+    }
+
+    async fn start_tls(&self) -> Option<String> {
+        self.0.borrow_mut().protected = true;
+        self.protection()
+    }
+
+    fn may_stop_tls(&self) -> bool {
+        self.0.borrow().tls == TlsPolicy::Allowed
+    }
+
+    fn stop_tls(&self) {
+        self.0.borrow_mut().protected = false;
+    }
+
+    fn select_host(&self, name: &str) -> bool {
+        !name.ends_with(".invalid")
+    }
+
     fn idle_limit(&self) -> (u32, u32) {
         (self.0.borrow().idle, IDLE)
     }
@@ -210,6 +261,11 @@ impl Env for Memory {
         self.0.borrow().now
     }
 
+    async fn authenticate_by_certificate(&self, name: &[u8]) -> Option<Grant<Volume>> {
+        let world = self.0.borrow();
+        (world.protected && name == b"certified").then(|| world.grant(Permissions::ALL))
+    }
+
     async fn authenticate(&self, name: &[u8], password: &Secret) -> Result<Grant<Volume>, Denial> {
         let world = self.0.borrow();
         let permissions = if name.eq_ignore_ascii_case(b"anonymous") {
@@ -218,9 +274,7 @@ impl Env for Memory {
             let matches = |account: &&Account| account.name == name && account.password == *password;
             world.accounts.iter().find(matches).map(|account| account.permissions)
         };
-        let permissions = permissions.ok_or(Denial::Denied)?;
-        let volume = Volume { permissions, umask: Rc::new(Cell::new(UMASK)) };
-        Ok(Grant { volume, start: b"/".to_vec(), message: None, charset: world.charset.clone() })
+        Ok(world.grant(permissions.ok_or(Denial::Denied)?))
     }
 
     fn record(&self, event: Event<'_>) {
@@ -244,7 +298,8 @@ impl Env for Memory {
         port.0.borrow().address
     }
 
-    async fn open_data(&self, port: &Port) -> Result<Connection, DataError> {
+    async fn open_data(&self, port: &Port, protected: bool) -> Result<Connection, DataError> {
+        self.0.borrow_mut().data_protected.push(protected);
         poll_fn(|_| {
             let mut state = port.0.borrow_mut();
             if state.active && state.pipe.is_none() {

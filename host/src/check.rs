@@ -1,0 +1,135 @@
+//! `wasi-ftpd check`: what would go wrong with a configuration, before clients find out.
+
+use std::fmt;
+use std::fs;
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::os::unix::fs::MetadataExt;
+
+use wasi_ftpd_host::config::{ActivePort, Config};
+
+/// Something that is wrong, and what to do about it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Finding {
+    what: String,
+    remedy: &'static str,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.what, self.remedy)
+    }
+}
+
+/// Everything that is wrong.
+pub(crate) fn findings(config: &Config) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for &address in &config.listen {
+        found.extend(cannot_bind(address, "--listen"));
+    }
+    if let ActivePort::Fixed(port) = config.active_port
+        && let Some(address) = config.listen.first()
+    {
+        found.extend(cannot_bind(SocketAddr::new(address.ip(), port), "--active-port"));
+    }
+    found.extend(passive_ports(config));
+    found.extend(public_address(config));
+    found.extend(root(config));
+    found
+}
+
+fn finding(what: String, remedy: &'static str) -> Option<Finding> {
+    Some(Finding { what, remedy })
+}
+
+fn cannot_bind(address: SocketAddr, flag: &str) -> Option<Finding> {
+    let error = TcpListener::bind(address).err()?;
+    let remedy = match error.kind() {
+        std::io::ErrorKind::PermissionDenied => "ports below 1024 need root or CAP_NET_BIND_SERVICE",
+        std::io::ErrorKind::AddrInUse => "another program has that port, or this server is running already",
+        std::io::ErrorKind::AddrNotAvailable => "no interface of this machine has that address",
+        _ => "choose another",
+    };
+    finding(format!("{flag} {address} cannot be bound ({error})"), remedy)
+}
+
+fn passive_ports(config: &Config) -> Option<Finding> {
+    let (first, last) = (*config.passive_ports.start(), *config.passive_ports.end());
+    let ports = usize::from(last - first) + 1;
+    if let Some(address) = config.listen.iter().find(|address| config.passive_ports.contains(&address.port())) {
+        return finding(
+            format!("--passive-ports {first}-{last} has the port of {address}"),
+            "keep the port of control connections out of the range",
+        );
+    }
+    if ports < config.limits.connections {
+        return finding(
+            format!("--passive-ports {first}-{last} are {ports} ports for {} clients", config.limits.connections),
+            "widen the range, or lower --max-connections",
+        );
+    }
+    None
+}
+
+fn public_address(config: &Config) -> Option<Finding> {
+    let address = config.public_address?;
+    let private = match address {
+        IpAddr::V4(ip) => ip.is_private() || ip.is_loopback() || ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local(),
+    };
+    let what = format!("--public-address {address} is private");
+    private.then_some(()).and_then(|()| finding(what, "give the address by which clients outside reach this server"))
+}
+
+fn root(config: &Config) -> Option<Finding> {
+    let root = config.root.display();
+    match fs::metadata(&config.root) {
+        Err(error) => finding(format!("{root} cannot be served ({error})"), "name a directory that exists"),
+        Ok(what) if !what.is_dir() => finding(format!("{root} is no directory"), "name the one it is in"),
+        Ok(what) if what.mode() & 0o002 != 0 && what.mode() & 0o1000 == 0 => {
+            finding(format!("{root} can be written by everybody on this machine"), "chmod o-w it")
+        }
+        Ok(_) => fs::read_dir(&config.root)
+            .err()
+            .and_then(|error| finding(format!("{root} cannot be read ({error})"), "let the server's user read it")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn said(config: &Config) -> Vec<String> {
+        findings(config).iter().map(Finding::to_string).collect()
+    }
+
+    #[test]
+    fn each_mistake_is_found_and_a_good_configuration_is_not() {
+        let root = tempfile::tempdir().unwrap();
+        let mut good = Config::new(root.path().into());
+        good.listen = vec!["127.0.0.1:0".parse().unwrap()];
+        assert_eq!(said(&good), [] as [&str; 0]);
+
+        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = taken.local_addr().unwrap().port();
+        let mut changed = good.clone();
+        changed.listen = vec![taken.local_addr().unwrap()];
+        changed.passive_ports = 1024..=65535;
+        changed.public_address = Some("10.1.2.3".parse().unwrap());
+        let said_of = said(&changed);
+        assert_eq!(said_of.len(), 3, "{said_of:?}");
+        assert!(said_of[0].contains("another program"), "{said_of:?}");
+        assert!(said_of[1].contains(&port.to_string()), "{said_of:?}");
+        assert!(said_of[2].contains("private"), "{said_of:?}");
+
+        let mut narrow = good.clone();
+        narrow.passive_ports = 50_000..=50_010;
+        assert!(said(&narrow)[0].contains("11 ports for 2000 clients"));
+
+        fs::set_permissions(root.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(said(&good)[0].contains("chmod"), "{:?}", said(&good));
+        good.root = root.path().join("missing");
+        assert!(said(&good)[0].contains("exists"));
+    }
+}
