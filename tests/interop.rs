@@ -116,12 +116,18 @@ fn lftp_mirrors_up_and_down() {
         tree::assert_same(&up, &root.path().join("tree"));
         lftp(&serve, index, passive, &format!("mirror --parallel=2 tree {}", down.display()));
         tree::assert_same(&up, &down);
+        // Deflated, and into a directory of its own.
+        let deflated = local.path().join("deflated");
+        lftp(&serve, index, passive, &format!("set ftp:use-mode-z yes; mirror tree {}", deflated.display()));
+        tree::assert_same(&up, &deflated);
+        lftp(&serve, index, passive, &format!("set ftp:use-mode-z yes; mirror --reverse {} deflated", up.display()));
+        tree::assert_same(&up, &root.path().join("deflated"));
         // Times have come along both ways: nothing is left to do, with MLSD or with LIST.
         for setting in ["yes", "no"] {
             let again = format!("set ftp:use-mlsd {setting}; mirror --dry-run tree {}", down.display());
             lftp(&serve, index, passive, &again);
         }
-        lftp(&serve, index, passive, "rm -r tree");
+        lftp(&serve, index, passive, "rm -r tree deflated");
         assert!(!root.path().join("tree").exists());
     }
 }

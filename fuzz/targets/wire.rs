@@ -31,7 +31,8 @@ fuzz_target!(|input: &[u8]| {
         structure: [Structure::File, Structure::Record][usize::from(choice / 3) % 2],
         mode: [Mode::Stream, Mode::Block, Mode::Compressed, Mode::Deflate][usize::from(choice / 6) % 4],
     };
-    assert_eq!(decode(format, octets, usize::MAX), decode(format, octets, 1));
+    // Of two mistakes, the pieces may tell which is seen first.
+    assert_eq!(decode(format, octets, usize::MAX).ok(), decode(format, octets, 1).ok());
 
     let (mut encoder, mut wire) = (Encoder::new(format, choice % 10, 0), Vec::new());
     let (first, second) = octets.split_at(octets.len() / 2);

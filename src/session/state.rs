@@ -63,8 +63,8 @@ pub(super) struct Parameters<P> {
     pub(super) facts: Facts,
     /// What HASH computes.
     pub(super) algorithm: Algorithm,
-    /// What OPTS UTF8 has said.
-    pub(super) names: Option<Names>,
+    /// What OPTS UTF8 has said: on or off.
+    pub(super) utf8: Option<bool>,
     /// Where the next data connection comes from.
     pub(super) port: Option<P>,
     pub(super) start: Start,
@@ -79,7 +79,7 @@ impl<P> Default for Parameters<P> {
             level: DEFLATE_LEVEL,
             facts: Facts::default(),
             algorithm: Algorithm::default(),
-            names: None,
+            utf8: None,
             port: None,
             start: Start::default(),
             extended_only: false,
@@ -87,5 +87,6 @@ impl<P> Default for Parameters<P> {
     }
 }
 
-/// zlib's own default (draft-preston-ftpext-deflate §3.3.2).
-const DEFLATE_LEVEL: u8 = 6;
+/// Nearly as small as at zlib's own 6 (18 % of a log file in place of 17), and seven times as fast: lftp uses MODE Z
+/// without being asked, on fast networks too.
+const DEFLATE_LEVEL: u8 = 1;
