@@ -194,3 +194,148 @@ fn modes_times_and_links_on_disk() {
     assert_eq!(fs::read_link(host.root().join("out")).unwrap().to_str(), Some("etc/passwd"), "beneath the root");
     client.expect("SIZE out", 550);
 }
+
+#[test]
+fn a_file_is_not_copied_into_itself_whatever_its_names() {
+    let host = Host::start(|_| {});
+    fs::create_dir(host.root().join("d")).unwrap();
+    fs::write(host.root().join("d/f"), "precious").unwrap();
+    symlink("d/f", host.root().join("link")).unwrap();
+    symlink("d", host.root().join("dl")).unwrap();
+    fs::hard_link(host.root().join("d/f"), host.root().join("hard")).unwrap();
+    let mut client = Client::login(host.address());
+    for line in [
+        "SITE COPY d/f link",
+        "SITE COPY link d/f",
+        "SITE COPY d/f hard",
+        "COMB link d/f",
+        "COMB d/f dl/f",
+        "COMB new d/f link",
+    ] {
+        client.expect(line, 550);
+        assert_eq!(fs::read(host.root().join("d/f")).unwrap(), b"precious", "{line}");
+    }
+    assert!(!host.root().join("new").exists());
+    client.expect("RMDA dl", 250);
+    assert!(fs::symlink_metadata(host.root().join("dl")).is_err());
+    assert_eq!(fs::read(host.root().join("d/f")).unwrap(), b"precious");
+}
+
+#[test]
+fn combined_all_or_nothing() {
+    let host = Host::start(|_| {});
+    for (name, content) in [("t", "T"), ("a", "A")] {
+        fs::write(host.root().join(name), content).unwrap();
+    }
+    let mut client = Client::login(host.address());
+    client.expect("COMB t a missing", 550);
+    client.expect("COMB t a a", 550);
+    client.expect("COMB n a missing", 550);
+    assert_eq!(fs::read(host.root().join("t")).unwrap(), b"T");
+    fs::write(host.root().join("missing"), "M").unwrap();
+    client.expect("COMB n a missing", 250);
+    assert_eq!(fs::read(host.root().join("n")).unwrap(), b"AM");
+    client.expect("COMB t n", 250);
+    assert_eq!(fs::read(host.root().join("t")).unwrap(), b"TAM");
+    let left: Vec<_> = fs::read_dir(host.root()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["t"]);
+}
+
+#[test]
+fn old_and_new_do_not_mix_when_a_replacement_is_cut_short() {
+    let host = Host::start(|_| {});
+    fs::write(host.root().join("f"), "aaaaaaaaaa").unwrap();
+    let mut client = Client::login(host.address());
+    let cut = |client: &mut Client, name: &str, octets: &[u8]| {
+        let mut data = client.open_passive();
+        client.expect(format!("STOR {name}"), 150);
+        data.write_all(octets).unwrap();
+        let hidden = host.root().join(format!(".in.{name}."));
+        client::until(|| fs::metadata(&hidden).is_ok_and(|file| file.len() == octets.len() as u64), "the octets");
+        client.expect("ABOR", 426);
+        assert_eq!(client.reply().0, 226);
+    };
+    cut(&mut client, "f", b"bbbbb");
+    assert!(client.expect("SIZE f", 213).contains("213 10"));
+    // Beyond what came of the new one, nothing can be gone on with, by REST or as curl does.
+    client.expect("REST 10", 350);
+    let _data = client.open_passive();
+    client.expect("STOR f", 554);
+    client.expect("SIZE f", 213);
+    let _data = client.open_passive();
+    client.expect("APPE f", 554);
+    assert_eq!(fs::read(host.root().join("f")).unwrap(), b"aaaaaaaaaa");
+    client.expect("REST 5", 350);
+    let data = client.open_passive();
+    client.expect("STOR f", 150);
+    send_all(data, b"cc");
+    assert_eq!(client.reply().0, 226);
+    assert_eq!(fs::read(host.root().join("f")).unwrap(), b"bbbbbcc");
+
+    // What is a day old is forgotten; a new upload has the umask of today.
+    cut(&mut client, "g", b"old");
+    let hidden = fs::File::options().write(true).open(host.root().join(".in.g.")).unwrap();
+    hidden.set_modified(std::time::SystemTime::now() - Duration::from_secs(90_000)).unwrap();
+    client.expect("SIZE g", 550);
+    client.expect("SITE UMASK 077", 200);
+    let data = client.open_passive();
+    client.expect("APPE g", 150);
+    send_all(data, b"new");
+    assert_eq!(client.reply().0, 226);
+    assert_eq!(fs::read(host.root().join("g")).unwrap(), b"new");
+    cut(&mut client, "h", b"old");
+    client.expect("SITE UMASK 027", 200);
+    let data = client.open_passive();
+    client.expect("STOR h", 150);
+    send_all(data, b"new");
+    assert_eq!(client.reply().0, 226);
+    assert_eq!(fs::metadata(host.root().join("h")).unwrap().permissions().mode() & 0o777, 0o640);
+
+    cut(&mut client, "secret", b"12345");
+    let mut reader = Client::connect(host.address());
+    reader.expect("USER anonymous", 331);
+    reader.expect("PASS x", 230);
+    reader.expect("TYPE I", 200);
+    reader.expect("SIZE secret", 550);
+}
+
+#[test]
+fn markers_without_end() {
+    let host = Host::start(|_| {});
+    let mut client = Client::login(host.address());
+    client.expect("MODE B", 200);
+    let mut data = client.open_passive();
+    client.expect("STOR f", 150);
+    // Twenty times what the instance could hold in replies; nobody reads them.
+    for _ in 0..1000 {
+        data.write_all(&b"\x10\0\x01m".repeat(1000)).unwrap();
+    }
+    data.write_all(b"\x40\0\x02ok").unwrap();
+    drop(data);
+    let last = std::iter::from_fn(|| Some(client.reply().0)).find(|code| *code != 110);
+    assert_eq!(last, Some(226));
+    assert_eq!(fs::read(host.root().join("f")).unwrap(), b"ok");
+}
+
+#[test]
+fn a_tree_whose_names_are_more_than_an_instance_holds() {
+    let host = Host::start(|config| config.limits.idle = Duration::from_secs(1));
+    let mut deep = host.root().join("deep");
+    for letter in ["a", "b", "c"] {
+        deep.push(letter.repeat(240));
+    }
+    fs::create_dir_all(&deep).unwrap();
+    for number in 0..9000 {
+        fs::create_dir(deep.join(format!("{number:0230}"))).unwrap();
+    }
+    let mut client = Client::login(host.address());
+    let data = client.open_passive();
+    client.expect("LIST -R deep", 150);
+    assert!(read_all(data).len() > 4_000_000);
+    assert_eq!(client.reply().0, 226);
+    client.expect("SITE COPY deep copy", 552);
+    // It takes longer than a client may be idle.
+    client.expect("RMDA deep", 250);
+    assert!(!host.root().join("deep").exists());
+    client.expect("NOOP", 200);
+}

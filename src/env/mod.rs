@@ -155,8 +155,8 @@ pub trait Env {
     /// The next entries of a directory, in no particular order; none at the end.
     async fn next_entries(&self, directory: &Self::Directory) -> Result<Vec<Entry>, StorageError>;
 
-    /// Octets of a file of that name that were written and not finished, and can be gone on with. Error
-    /// `NotFound` if there are none, or if there is a finished file.
+    /// Octets of a file of that name that were written and not finished, and can be gone on with, whether or
+    /// not there is a finished file as well. Error `NotFound` if there are none.
     async fn unfinished(&self, volume: &Self::Volume, path: &VPath) -> Result<u64, StorageError>;
 
     /// Open a file. Nothing is truncated by it.
@@ -272,8 +272,8 @@ pub enum Access {
     Read,
     /// To write all of it anew, unseen until `finish_file` puts it in the place of what was there.
     Replace,
-    /// To go on from an offset in what `Replace` left unfinished, if it reaches that far, or else in the
-    /// file itself. What lay after the offset goes when the first octets are written, or the transfer ends.
+    /// To go on from an offset in what `Replace` left unfinished or, if there is nothing, in the file
+    /// itself. What lay after the offset goes when the first octets are written, or the transfer ends.
     Resume(u64),
     /// To write behind the end of the file, or of what was left unfinished; made if missing.
     Append,
@@ -295,7 +295,7 @@ pub enum Event<'a> {
         /// How it ended.
         outcome: Outcome,
     },
-    /// A file was removed, a directory made or removed: the verb and the path.
+    /// Something was made, removed or changed, but for its contents: the verb and the path.
     Changed(&'static str, &'a VPath),
     /// Renamed, from and to.
     Renamed(&'a VPath, &'a VPath),

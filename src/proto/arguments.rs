@@ -166,6 +166,23 @@ pub struct FactChanges {
     pub mode: Option<u32>,
 }
 
+impl FactChanges {
+    /// The time of the last change.
+    pub fn modified(time: Time) -> Self {
+        Self { modified: Some(time), ..Self::default() }
+    }
+
+    /// The time of creation.
+    pub fn created(time: Time) -> Self {
+        Self { created: Some(time), ..Self::default() }
+    }
+
+    /// Permission bits.
+    pub fn mode(mode: u32) -> Self {
+        Self { mode: Some(mode), ..Self::default() }
+    }
+}
+
 /// ```text
 /// MFF <SP> 1*( factname "=" value ";" ) <SP> pathname      (draft-somers-ftp-mfxx §5)
 /// ```

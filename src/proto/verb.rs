@@ -105,14 +105,14 @@ pub static TABLE: &[Row] = &[
         "pathname",
         Required,
         "959 §4.1.3",
-        &[150, 226, 425, 426, 450, 451, 504, 521, 550, 552, 553],
+        &[110, 150, 226, 425, 426, 450, 451, 504, 521, 550, 552, 553, 554],
     ),
     row(Verb::Auth, "AUTH", "TLS | TLS-C | SSL | TLS-P", Required, "2228 §3, 4217 §4", &[234, 502, 503, 504]).open(),
     row(Verb::Avbl, "AVBL", "[pathname]", Optional, "draft-peterson-streamlined §4", &[213, 550]).feature("AVBL"),
     row(Verb::Ccc, "CCC", "", No, "2228 §3, 4217 §6", &[200, 502, 533, 534]),
     row(Verb::Cdup, "CDUP", "", No, "959 §4.1.1", &[250, 550]),
     row(Verb::Clnt, "CLNT", "name", Required, "(WinSCP, FileZilla)", &[200]).open().feature("CLNT"),
-    row(Verb::Comb, "COMB", "target source ...", Required, "(GlobalSCAPE, CuteFTP)", &[250, 451, 550, 552])
+    row(Verb::Comb, "COMB", "target source ...", Required, "(GlobalSCAPE, CuteFTP)", &[250, 450, 451, 550, 552])
         .feature("COMB"),
     row(Verb::Csid, "CSID", "[name=value; ...]", Optional, "draft-peterson-streamlined §6", &[200])
         .open()
@@ -122,7 +122,7 @@ pub static TABLE: &[Row] = &[
     row(Verb::Eprt, "EPRT", "|family|address|port|", Required, "2428 §2", &[200, 503, 504, 522]).feature("EPRT"),
     row(Verb::Epsv, "EPSV", "[1 | 2 | ALL]", Optional, "2428 §3", &[200, 229, 522]).feature("EPSV"),
     row(Verb::Feat, "FEAT", "", No, "2389 §3", &[211]).open(),
-    row(Verb::Hash, "HASH", "pathname", Required, "draft-bryan-ftpext-hash §3", &[213, 451, 550, 553]),
+    row(Verb::Hash, "HASH", "pathname", Required, "draft-bryan-ftpext-hash §3", &[213, 451, 550, 553, 554]),
     row(Verb::Help, "HELP", "[verb]", Optional, "959 §4.1.3", &[214]).open(),
     row(Verb::Host, "HOST", "name", Required, "7151 §3", &[220, 503, 504]).open().feature("HOST"),
     row(Verb::Lang, "LANG", "[tag]", Optional, "2640 §4", &[200, 504]).open().feature("LANG EN*"),
@@ -154,7 +154,7 @@ pub static TABLE: &[Row] = &[
     row(Verb::Rest, "REST", "offset", Required, "3659 §5", &[350]).feature("REST STREAM"),
     row(Verb::Retr, "RETR", "pathname", Required, "959 §4.1.3", &[150, 226, 425, 426, 451, 504, 521, 550, 554]),
     row(Verb::Rmd, "RMD", "pathname", Required, "959 §4.1.3", &[250, 550]),
-    row(Verb::Rmda, "RMDA", "pathname", Required, "draft-peterson-streamlined §3", &[250, 550]).feature("RMDA"),
+    row(Verb::Rmda, "RMDA", "pathname", Required, "draft-peterson-streamlined §3", &[250, 451, 550]).feature("RMDA"),
     row(Verb::Rnfr, "RNFR", "pathname", Required, "959 §4.1.3", &[350, 550]),
     row(Verb::Rnto, "RNTO", "pathname", Required, "959 §4.1.3", &[250, 503, 550, 553]),
     row(
@@ -163,7 +163,7 @@ pub static TABLE: &[Row] = &[
         "command",
         Required,
         "959 §4.1.3",
-        &[200, 211, 214, 250, 257, 350, 451, 503, 550, 552, 553],
+        &[200, 211, 214, 250, 257, 350, 450, 451, 503, 550, 552, 553],
     ),
     row(Verb::Size, "SIZE", "pathname", Required, "3659 §4", &[213, 550]).feature("SIZE"),
     row(Verb::Smnt, "SMNT", "pathname", Required, "959 §4.1.1", &[202]),
@@ -176,7 +176,7 @@ pub static TABLE: &[Row] = &[
         "959 §4.1.3",
         &[110, 150, 226, 425, 426, 450, 451, 504, 521, 550, 552, 553, 554],
     ),
-    row(Verb::Stou, "STOU", "[pathname]", Optional, "959 §4.1.3", &[150, 226, 425, 426, 451, 521, 550, 552, 553]),
+    row(Verb::Stou, "STOU", "[pathname]", Optional, "959 §4.1.3", &[110, 150, 226, 425, 426, 451, 521, 550, 552, 553]),
     row(Verb::Stru, "STRU", "F | R", Required, "959 §4.1.2", &[200, 504]),
     row(Verb::Syst, "SYST", "", No, "959 §4.1.3", &[215]).open(),
     row(Verb::Type, "TYPE", "A [N | T] | E [N | T] | I | L 8", Required, "959 §4.1.2", &[200, 504]),

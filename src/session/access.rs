@@ -70,6 +70,7 @@ impl<E: Env> Session<'_, E> {
         self.login = Login::Nobody;
         self.parameters = Parameters::default();
         self.choose_names();
+        self.env.set_idle_limit(self.env.idle_limit().1);
         let ready = Reply::new(Code::ReadyForUser, "Ready for a new user");
         if self.env.protection().is_none() {
             return Ok(ready);
@@ -83,6 +84,10 @@ impl<E: Env> Session<'_, E> {
     /// What the client asked for comes first, then what is configured.
     pub(super) fn choose_names(&mut self) {
         let configured = if let Login::User(user) = &self.login { user.names.clone() } else { Names::default() };
-        self.control.names = self.parameters.names.clone().unwrap_or(configured);
+        self.control.names = match self.parameters.utf8 {
+            Some(true) => Names::default(),
+            Some(false) if configured == Names::default() => Names::legacy(),
+            Some(false) | None => configured,
+        };
     }
 }

@@ -11,13 +11,19 @@ impl<E: Env> Session<'_, E> {
     /// HASH, of the range that RANG has given.
     pub(super) async fn hash(&mut self, name: &[u8]) -> Result<Reply, Reply> {
         let algorithm = self.parameters.algorithm;
-        let (first, last) = match std::mem::take(&mut self.parameters.start) {
+        let (first, last) = match self.parameters.start {
             Start::Range(first, last) => (first, last),
             Start::Whole | Start::At(_) => (0, u64::MAX),
         };
+        if let Start::Range(..) = self.parameters.start {
+            self.parameters.start = Start::Whole;
+        }
         let (checksum, size) = self.checksum_of(algorithm, name, first, last.saturating_add(1)).await?;
+        if first > 0 && first >= size {
+            return Err(StorageError::BadOffset.into());
+        }
         // Both ends are part of it, so that nothing has no range of its own.
-        let last = last.min(size.saturating_sub(1)).max(first);
+        let last = last.min(size.saturating_sub(1));
         let mut text = format!("{} {first}-{last} {checksum} ", algorithm.name()).into_bytes();
         text.extend_from_slice(name);
         Ok(Reply::new(Code::FileStatus, text))
@@ -26,10 +32,8 @@ impl<E: Env> Session<'_, E> {
     /// `XCRC pathname [start [end]]`: the checksum alone, of the octets from start up to end. A pathname with
     /// spaces may be in quotes; without these, it is the whole argument if there is such a file.
     pub(super) async fn checksum(&mut self, algorithm: Algorithm, argument: &[u8]) -> Result<Reply, Reply> {
-        let user = self.user()?;
-        let plain = user.directory.join(argument);
-        let is_name = match plain {
-            Ok(path) => self.env.stat(&user.volume, &path).await.is_ok(),
+        let is_name = match self.path(argument) {
+            Ok(path) => self.env.stat(&self.user()?.volume, &path).await.is_ok(),
             Err(_) => false,
         };
         let (name, start, end) = match name_and_range(argument) {
@@ -59,8 +63,7 @@ impl<E: Env> Session<'_, E> {
         start: u64,
         end: u64,
     ) -> Result<(String, u64), Reply> {
-        let (env, user) = (self.env, self.user()?);
-        let path = user.directory.join(name)?;
+        let (env, user, path) = (self.env, self.user()?, self.path(name)?);
         let file = env.open(&user.volume, &path, Access::Read).await.map_err(|error| match error {
             // draft-bryan-ftpext-hash §3.5: 553 for a directory.
             StorageError::NotFile => Reply::new(Code::NameNotAllowed, "Not a plain file"),

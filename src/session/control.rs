@@ -95,7 +95,7 @@ impl<'e, E: Env> Control<'e, E> {
     }
 
     /// A client that sends commands and reads no replies waits until it does.
-    async fn relieve(&mut self) {
+    pub(super) async fn relieve(&mut self) {
         if self.replies.len() > MAX_REPLIES {
             self.flush().await;
         }

@@ -1,8 +1,8 @@
 //! Copies that stay on the server: SITE CPFR, CPTO and COPY (as ProFTPD has them), COMB.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use super::error::to_be_written;
 use super::state::Pending;
 use super::{Session, walk};
 use crate::env::{Access, Env, Event, StorageError};
@@ -13,9 +13,8 @@ use crate::proto::reply::{Code, Reply};
 
 impl<E: Env> Session<'_, E> {
     pub(super) async fn copy_from(&mut self, name: &[u8]) -> Result<Reply, Reply> {
-        let user = self.user()?;
-        let path = user.directory.join(name)?;
-        self.env.stat(&user.volume, &path).await?;
+        let path = self.path(name)?;
+        self.env.stat(&self.user()?.volume, &path).await?;
         self.pending = Some(Pending::Copy(path));
         Ok(Reply::new(Code::NeedMoreInformation, "Now SITE CPTO"))
     }
@@ -30,7 +29,7 @@ impl<E: Env> Session<'_, E> {
     /// A file, or a directory with all that is in it.
     pub(super) async fn copy(&mut self, from: VPath, to: &[u8]) -> Result<Reply, Reply> {
         let (env, volume) = (self.env, Rc::clone(&self.user()?.volume));
-        let to = self.user()?.directory.join(to).map_err(|_| to_be_written(StorageError::BadName))?;
+        let to = self.new_path(to)?;
         let what = env.stat(&volume, &from).await?;
         let work = async {
             match what.kind {
@@ -48,25 +47,35 @@ impl<E: Env> Session<'_, E> {
     /// COMB: put the sources behind what the target has, in their order, and remove them. Nothing is seen
     /// of it, and nothing removed, before all is written.
     pub(super) async fn combine(&mut self, names: &[Name]) -> Result<Reply, Reply> {
-        let (env, user) = (self.env, self.user()?);
-        let volume = Rc::clone(&user.volume);
-        let paths = names.iter().map(|name| user.directory.join(name)).collect::<Result<Vec<_>, _>>()?;
+        let (env, volume) = (self.env, Rc::clone(&self.user()?.volume));
+        let paths = names.iter().map(|name| self.path(name)).collect::<Result<Vec<_>, _>>()?;
         let Some((target, sources)) = paths.split_first() else { return Err(StorageError::BadName.into()) };
-        if sources.contains(target) {
-            return Err(StorageError::BadName.into());
-        }
         if !env.permissions(&volume).delete {
             return Err(StorageError::Denied.into());
         }
         let work = async {
-            let file = env.open(&volume, target, Access::Append).await?;
+            let mut seen = BTreeSet::new();
+            let exists = match env.stat(&volume, target).await {
+                Ok(attributes) => seen.insert(attributes.unique),
+                Err(StorageError::NotFound) => false,
+                Err(error) => return Err(error),
+            };
             for source in sources {
+                // Under two names, a file would be taken twice, or into itself.
+                if !seen.insert(env.stat(&volume, source).await?.unique) {
+                    return Err(StorageError::BadName);
+                }
+            }
+            let file = env.open(&volume, target, Access::Replace).await?;
+            env.discard(&file);
+            for source in exists.then_some(target).into_iter().chain(sources) {
                 let source = env.open(&volume, source, Access::Read).await?;
                 env.end_of_work(&env.copy(&file, &source)).await?;
             }
             env.finish_file(&file).await?;
             for source in sources {
                 env.remove_file(&volume, source).await?;
+                env.record(Event::Changed("DELE", source));
             }
             Ok(())
         };

@@ -2,9 +2,9 @@
 //! (draft-somers-ftp-mfxx).
 
 use super::Session;
-use crate::env::{Env, StorageError, Times};
+use crate::env::{Env, Event, StorageError, Times};
 use crate::proto::arguments::{FactChanges, time_and_name};
-use crate::proto::entry::Kind;
+use crate::proto::entry::{Kind, Time};
 use crate::proto::reply::{Code, Reply};
 use crate::proto::wire::{Structure, Type};
 
@@ -12,13 +12,14 @@ impl<E: Env> Session<'_, E> {
     /// SIZE is what a transfer would move (RFC 3659 §4). Where octets are changed on their way, that takes
     /// reading the whole file, so it is refused, as the RFC allows. Of an upload that was broken off and
     /// can be gone on with, it is where to go on.
-    pub(super) async fn size(&self, name: &[u8]) -> Result<Reply, Reply> {
-        let user = self.user()?;
+    pub(super) async fn size(&mut self, name: &[u8]) -> Result<Reply, Reply> {
         let format = self.parameters.format;
         if format.representation != Type::Image || format.structure != Structure::File {
             return Err(Reply::new(Code::FileUnavailable, "SIZE is offered in TYPE I and STRU F only"));
         }
-        let path = user.directory.join(name)?;
+        let path = self.path(name)?;
+        self.sized = Some(path.clone());
+        let user = self.user()?;
         let size = match self.env.stat(&user.volume, &path).await {
             Ok(attributes) if attributes.kind == Kind::File => attributes.size,
             Ok(_) => return Err(StorageError::NotFile.into()),
@@ -32,47 +33,50 @@ impl<E: Env> Session<'_, E> {
     /// time, MFMT by the name that WinSCP, lftp and others have for it.
     pub(super) async fn modification_time(&self, argument: &[u8]) -> Result<Reply, Reply> {
         let user = self.user()?;
-        match self.env.stat(&user.volume, &user.directory.join(argument)?).await {
+        // With a time in front, it may be too long for a name.
+        let found = match user.directory.join(argument) {
+            Ok(path) => self.env.stat(&user.volume, &path).await,
+            Err(_) => Err(StorageError::BadName),
+        };
+        match found {
             Ok(attributes) => Ok(Reply::new(Code::FileStatus, attributes.modified.time_val())),
             Err(error) => match time_and_name(argument) {
-                Some((time, name)) => {
-                    self.change_facts(FactChanges { modified: Some(time), ..<_>::default() }, &name).await
-                }
+                Some((time, name)) => self.change_facts("MDTM", FactChanges::modified(time), &name).await,
                 None => Err(error.into()),
             },
         }
     }
 
     /// MFMT, MFCT and MFF (draft-somers-ftp-mfxx §3 to §5): `213 Modify=time; pathname`.
-    pub(super) async fn change_facts(&self, changes: FactChanges, name: &[u8]) -> Result<Reply, Reply> {
+    pub(super) async fn change_facts(
+        &self,
+        verb: &'static str,
+        changes: FactChanges,
+        name: &[u8],
+    ) -> Result<Reply, Reply> {
         let user = self.user()?;
         if changes.created.is_some() && !self.env.permissions(&user.volume).set_created {
             return Err(StorageError::Unsupported.into());
         }
-        let path = user.directory.join(name)?;
-        let mut text = Vec::new();
+        let path = self.path(name)?;
         let times = Times { modified: changes.modified, created: changes.created };
         if times != Times::default() {
             self.env.set_times(&user.volume, &path, times).await?;
         }
         if let Some(mode) = changes.mode {
             self.env.set_mode(&user.volume, &path, mode).await?;
-            text.extend(format!("UNIX.mode={mode:04o};").into_bytes());
         }
-        for (fact, time) in [("Create", times.created), ("Modify", times.modified)] {
-            if let Some(time) = time {
-                text.splice(..0, format!("{fact}={};", time.time_val()).into_bytes());
-            }
-        }
-        text.push(b' ');
-        text.extend_from_slice(name);
-        Ok(Reply::new(Code::FileStatus, text))
+        self.env.record(Event::Changed(verb, &path));
+        let time =
+            |fact, time: Option<Time>| time.map_or_else(String::new, |time| format!("{fact}={};", time.time_val()));
+        let mode = changes.mode.map_or_else(String::new, |mode| format!("UNIX.mode={mode:04o};"));
+        let facts = [time("Modify", times.modified), time("Create", times.created), mode].concat();
+        Ok(Reply::new(Code::FileStatus, [facts.as_bytes(), b" ", name].concat()))
     }
 
     /// MLST: the facts of one thing, over the control connection (RFC 3659 §7.2).
     pub(super) async fn machine_list_one(&self, name: &[u8]) -> Result<Reply, Reply> {
-        let user = self.user()?;
-        let path = user.directory.join(name)?;
+        let (user, path) = (self.user()?, self.path(name)?);
         let attributes = self.env.stat(&user.volume, &path).await?;
         let mut line = Vec::new();
         self.parameters.facts.write(&mut line, &attributes, &self.env.permissions(&user.volume));

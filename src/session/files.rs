@@ -21,8 +21,7 @@ impl<E: Env> Session<'_, E> {
 
     /// What `name` names, which must be a directory.
     pub(super) async fn directory(&self, name: &[u8]) -> Result<VPath, Reply> {
-        let user = self.user()?;
-        let path = user.directory.join(name)?;
+        let (user, path) = (self.user()?, self.path(name)?);
         if self.env.stat(&user.volume, &path).await?.kind != Kind::Directory {
             return Err(StorageError::NotDirectory.into());
         }
@@ -35,16 +34,14 @@ impl<E: Env> Session<'_, E> {
     }
 
     pub(super) async fn make_directory(&self, name: &[u8]) -> Result<Reply, Reply> {
-        let user = self.user()?;
-        let path = user.directory.join(name)?;
+        let (user, path) = (self.user()?, self.path(name)?);
         self.env.make_directory(&user.volume, &path).await?;
         self.env.record(Event::Changed("MKD", &path));
         Ok(pathname_is(&path, b" created"))
     }
 
     pub(super) async fn remove_directory(&self, name: &[u8]) -> Result<Reply, Reply> {
-        let user = self.user()?;
-        let path = user.directory.join(name)?;
+        let (user, path) = (self.user()?, self.path(name)?);
         self.env.remove_directory(&user.volume, &path).await?;
         self.env.record(Event::Changed("RMD", &path));
         Ok(Reply::new(Code::FileActionDone, "Directory removed"))
@@ -57,22 +54,25 @@ impl<E: Env> Session<'_, E> {
         if path.is_root() {
             return Err(StorageError::Denied.into());
         }
+        // A link to a directory is removed, and what it leads to is not.
+        if env.remove_file(&volume, &path).await.is_ok() {
+            self.env.record(Event::Changed("RMDA", &path));
+            return Ok(Reply::new(Code::FileActionDone, "Link removed"));
+        }
         self.attend_command(walk::remove(env, &volume, path.clone())).await?;
         self.env.record(Event::Changed("RMDA", &path));
         Ok(Reply::new(Code::FileActionDone, "Directory removed"))
     }
 
     pub(super) async fn delete(&self, name: &[u8]) -> Result<Reply, Reply> {
-        let user = self.user()?;
-        let path = user.directory.join(name)?;
+        let (user, path) = (self.user()?, self.path(name)?);
         self.env.remove_file(&user.volume, &path).await?;
         self.env.record(Event::Changed("DELE", &path));
         Ok(Reply::new(Code::FileActionDone, "File deleted"))
     }
 
     pub(super) async fn rename_from(&mut self, name: &[u8]) -> Result<Reply, Reply> {
-        let user = self.user()?;
-        let path = user.directory.join(name)?;
+        let (user, path) = (self.user()?, self.path(name)?);
         self.env.stat(&user.volume, &path).await?;
         self.pending = Some(Pending::Rename(path));
         Ok(Reply::new(Code::NeedMoreInformation, "Now RNTO"))
@@ -83,7 +83,7 @@ impl<E: Env> Session<'_, E> {
         let Some(Pending::Rename(from)) = pending else {
             return Err(Reply::new(Code::BadSequence, "RNFR must come right before"));
         };
-        let to = user.directory.join(name).map_err(|_| to_be_written(StorageError::BadName))?;
+        let to = self.new_path(name)?;
         self.env.rename(&user.volume, &from, &to).await.map_err(to_be_written)?;
         self.env.record(Event::Renamed(&from, &to));
         Ok(Reply::new(Code::FileActionDone, "Renamed"))

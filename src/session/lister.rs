@@ -52,6 +52,8 @@ pub(super) struct Lister<'e, E: Env> {
     open: Option<(VPath, E::Directory)>,
     /// What is to be read after it (`-R`), the next one last, with its name as it is shown.
     ahead: Vec<(VPath, Vec<u8>)>,
+    /// Octets of these.
+    ahead_octets: usize,
     /// Its name as it is shown.
     shown: Vec<u8>,
     /// Every directory that was listed or will be, so that links in circles come to an end.
@@ -80,6 +82,7 @@ impl<'e, E: Env> Lister<'e, E> {
             style,
             open,
             ahead: Vec::new(),
+            ahead_octets: 0,
             shown: b".".to_vec(),
             seen: BTreeSet::new(),
             what: Some(what),
@@ -142,6 +145,7 @@ impl<'e, E: Env> Lister<'e, E> {
     /// Go on with what is ahead. What vanished meanwhile, or may not be read, is passed over.
     async fn next_directory(&mut self, out: &mut Vec<u8>) -> Result<bool, StorageError> {
         let Some((path, shown)) = self.ahead.pop() else { return Ok(false) };
+        self.ahead_octets -= path.as_bytes().len() + shown.len();
         self.shown = shown;
         match self.env.list(&self.volume, &path).await {
             Ok(directory) => {
@@ -170,10 +174,13 @@ impl<'e, E: Env> Lister<'e, E> {
         if self.style.options.recursive
             && entry.attributes.kind == Kind::Directory
             && self.seen.len() < MAX_DIRECTORIES
+            && self.ahead_octets < MAX_AHEAD
             && self.seen.insert(entry.attributes.unique)
             && let Ok(path) = path.child(&entry.name)
         {
-            self.ahead.push((path, [&self.shown, &b"/"[..], &entry.name].concat()));
+            let shown = [&self.shown, &b"/"[..], &entry.name].concat();
+            self.ahead_octets += path.as_bytes().len() + shown.len();
+            self.ahead.push((path, shown));
         }
         if self.is_machine_listing() {
             return self.write(&entry, out);
@@ -229,5 +236,6 @@ const SORTED: usize = 1000;
 /// Entries that are sorted if that was asked for: about a MiB.
 const MAX_SORTED: usize = 8000;
 
-/// Directories of one listing with `-R`.
+/// Directories of one listing with `-R`, and octets of the names of those that wait. What is beyond is not gone into.
 const MAX_DIRECTORIES: usize = 10_000;
+const MAX_AHEAD: usize = 4 * 1024 * 1024;

@@ -36,14 +36,14 @@ impl<E: Env> Session<'_, E> {
         if options.all == All::Everything {
             options.all = All::Almost;
         }
+        options.recursive = false;
         let form = Form::Names { prefix: target.prefix };
         self.send_listing(port, target.path, target.what, form, options).await
     }
 
     pub(super) async fn machine_list(&mut self, name: &[u8]) -> Result<Reply, Reply> {
         let (port, _) = self.take_transfer_parameters()?;
-        let user = self.user()?;
-        let path = user.directory.join(name)?;
+        let (user, path) = (self.user()?, self.path(name)?);
         if self.env.stat(&user.volume, &path).await?.kind != Kind::Directory {
             // RFC 3659 §7.2.1.
             return Err(Reply::new(Code::ArgumentError, "MLSD lists directories; use MLST"));

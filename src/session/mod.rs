@@ -28,10 +28,11 @@ mod walk;
 use control::{Control, Incoming};
 use state::{Login, Parameters, Pending, User};
 
-use crate::env::{Ending, Env, Event};
+use crate::env::{Ending, Env, Event, StorageError};
 use crate::proto::arguments::FactChanges;
 use crate::proto::command::{self, Command};
 use crate::proto::line::Line;
+use crate::proto::path::VPath;
 use crate::proto::reply::{Code, Reply};
 use crate::proto::verb::Verb;
 
@@ -44,6 +45,7 @@ pub async fn serve<E: Env>(env: &E) {
         parameters: Parameters { security: Session::initial_security(env), ..Parameters::default() },
         pending: None,
         misunderstood: 0,
+        sized: None,
         ending: None,
     };
     session.run().await;
@@ -57,6 +59,8 @@ struct Session<'e, E: Env> {
     parameters: Parameters<E::Port>,
     /// What the last command has begun.
     pending: Option<Pending>,
+    /// What SIZE was last asked of.
+    sized: Option<VPath>,
     /// Lines in a row that were no commands.
     misunderstood: u32,
     /// Seen while a transfer ran, and due after it.
@@ -98,7 +102,9 @@ impl<E: Env> Session<'_, E> {
             Line::Complete(line) => self.answer(line, pending).await,
             Line::TooLong => ("", Err(Reply::new(Code::LineTooLong, "Command line too long"))),
         };
-        if let Err(refusal) = &result {
+        if let Err(refusal) = &result
+            && refusal.code.number() >= 400
+        {
             self.env.record(Event::Refused(verb, refusal.code.number()));
         }
         let (Ok(mut reply) | Err(mut reply)) = result;
@@ -162,13 +168,9 @@ impl<E: Env> Session<'_, E> {
             Command::Lpsv => self.long_passive(),
             Command::Md5(name) => self.md5(&name).await,
             Command::Mdtm(argument) => self.modification_time(&argument).await,
-            Command::Mfct(time, name) => {
-                self.change_facts(FactChanges { created: Some(time), ..<_>::default() }, &name).await
-            }
-            Command::Mff(changes, name) => self.change_facts(changes, &name).await,
-            Command::Mfmt(time, name) => {
-                self.change_facts(FactChanges { modified: Some(time), ..<_>::default() }, &name).await
-            }
+            Command::Mfct(time, name) => self.change_facts("MFCT", FactChanges::created(time), &name).await,
+            Command::Mff(changes, name) => self.change_facts("MFF", changes, &name).await,
+            Command::Mfmt(time, name) => self.change_facts("MFMT", FactChanges::modified(time), &name).await,
             Command::Mkd(name) => self.make_directory(&name).await,
             Command::Mlsd(name) => self.machine_list(&name).await,
             Command::Mlst(name) => self.machine_list_one(&name).await,
@@ -203,6 +205,16 @@ impl<E: Env> Session<'_, E> {
             Command::Type(representation) => Ok(self.represent(representation)),
             Command::User(name) => self.user_name(name).await,
         }
+    }
+
+    /// What a pathname names.
+    fn path(&self, name: &[u8]) -> Result<VPath, Reply> {
+        Ok(self.user()?.directory.join(name)?)
+    }
+
+    /// The same, of something that is to be written: 553 if the name cannot be (RFC 959 §5.4).
+    fn new_path(&self, name: &[u8]) -> Result<VPath, Reply> {
+        self.user()?.directory.join(name).map_err(|_| error::to_be_written(StorageError::BadName))
     }
 
     /// The user, for verbs that need one.

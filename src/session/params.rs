@@ -2,7 +2,6 @@
 //! ALLO, AVBL.
 
 use super::Session;
-use super::names::Names;
 use super::state::Start;
 use crate::env::Env;
 use crate::proto::checksum::Algorithm;
@@ -48,7 +47,7 @@ impl<E: Env> Session<'_, E> {
     pub(super) fn set_options(&mut self, options: Opts) -> Result<Reply, Reply> {
         let text = match options {
             Opts::Utf8(wanted) => {
-                self.parameters.names = Some(if wanted { Names::default() } else { self.legacy_names() });
+                self.parameters.utf8 = Some(wanted);
                 self.choose_names();
                 format!("Pathnames are in {}", self.control.names.charset())
             }
@@ -71,12 +70,6 @@ impl<E: Env> Session<'_, E> {
         Ok(Reply::new(Code::Done, text))
     }
 
-    /// For a client that wants no UTF-8: what is configured, if that is another one.
-    fn legacy_names(&self) -> Names {
-        let configured = self.user().map(|user| user.names.clone()).unwrap_or_default();
-        if configured == Names::default() { Names::legacy() } else { configured }
-    }
-
     /// ALLO needs nothing here (RFC 959 §4.1.3), but says early that the disk is too small. Some cameras
     /// take a 202 for a failure.
     pub(super) async fn allocate(&self, size: u64) -> Result<Reply, Reply> {
@@ -88,9 +81,8 @@ impl<E: Env> Session<'_, E> {
 
     /// AVBL: octets that may be written into a directory (draft-peterson-streamlined §4).
     pub(super) async fn available(&self, name: &[u8]) -> Result<Reply, Reply> {
-        let user = self.user()?;
         self.directory(name).await?;
-        Ok(Reply::new(Code::FileStatus, self.env.space(&user.volume).await?.to_string()))
+        Ok(Reply::new(Code::FileStatus, self.env.space(&self.user()?.volume).await?.to_string()))
     }
 }
 

@@ -5,7 +5,7 @@ use super::state::Start;
 use super::transfer::{Failure, Progress};
 use crate::env::{Access, Direction, Env, StorageError};
 use crate::proto::reply::{Code, Reply};
-use crate::proto::wire::{Encoder, Format, Mode, Structure, Type};
+use crate::proto::wire::{Encoder, Format};
 
 impl<E: Env> Session<'_, E> {
     pub(super) async fn retrieve(&mut self, name: &[u8]) -> Result<Reply, Reply> {
@@ -51,13 +51,10 @@ struct Part {
 impl Part {
     fn of(format: Format, start: Start, size: u64) -> Result<Self, Reply> {
         let whole = Self { offset: 0, length: u64::MAX, skip: 0 };
-        // One octet of the file is one of the stream, or the offset is one of our markers.
-        let counts_stored = format.representation == Type::Image && format.structure == Structure::File
-            || matches!(format.mode, Mode::Block | Mode::Compressed);
         match start {
             Start::Whole => Ok(whole),
-            Start::At(offset) if counts_stored && offset > size => Err(StorageError::BadOffset.into()),
-            Start::At(offset) if counts_stored => Ok(Self { offset, ..whole }),
+            Start::At(offset) if format.counts_stored() && offset > size => Err(StorageError::BadOffset.into()),
+            Start::At(offset) if format.counts_stored() => Ok(Self { offset, ..whole }),
             Start::At(skip) => Ok(Self { skip, ..whole }),
             // draft-bryan-ftp-range §4.3: nothing of what lies beyond the end.
             Start::Range(first, last) if format.is_plain() => {
@@ -104,5 +101,5 @@ async fn send_encoded<E: Env>(
 /// Octets that are read from a file at once for conversion: few calls for each MiB, little memory.
 const PIECE: u32 = 64 * 1024;
 
-/// Octets of the file between two restart markers (RFC 959 §3.5): little to send again.
+/// Octets of the file between two restart markers at least (RFC 959 §3.5): little to send again.
 const MARK_EVERY: u64 = 1024 * 1024;

@@ -3,7 +3,7 @@
 use super::Session;
 use super::error::to_be_written;
 use super::state::Pending;
-use crate::env::{Env, Event, StorageError};
+use crate::env::{Env, Event};
 use crate::proto::arguments::FactChanges;
 use crate::proto::reply::{Code, Reply};
 use crate::proto::site::{self, Site};
@@ -11,12 +11,12 @@ use crate::proto::site::{self, Site};
 impl<E: Env> Session<'_, E> {
     pub(super) async fn site(&mut self, command: Site, pending: Option<Pending>) -> Result<Reply, Reply> {
         match command {
-            Site::Chmod(mode, name) => {
-                let changes = FactChanges { mode: Some(mode), ..FactChanges::default() };
-                self.change_facts(changes, &name).await.map(|_| Reply::new(Code::Done, "Mode changed"))
-            }
+            Site::Chmod(mode, name) => self
+                .change_facts("CHMOD", FactChanges::mode(mode), &name)
+                .await
+                .map(|_| Reply::new(Code::Done, "Mode changed")),
             Site::Copy(from, to) => {
-                let from = self.user()?.directory.join(&from)?;
+                let from = self.path(&from)?;
                 self.copy(from, &to).await
             }
             Site::Cpfr(name) => self.copy_from(&name).await,
@@ -30,10 +30,10 @@ impl<E: Env> Session<'_, E> {
             Site::Rmdir(name) => self.remove_directory(&name).await,
             Site::Symlink(target, name) => self.make_link(&target, &name).await,
             Site::Umask(mask) => self.umask(mask),
-            Site::Utime(time, name) => {
-                let changes = FactChanges { modified: Some(time), ..FactChanges::default() };
-                self.change_facts(changes, &name).await.map(|_| Reply::new(Code::Done, "Time changed"))
-            }
+            Site::Utime(time, name) => self
+                .change_facts("UTIME", FactChanges::modified(time), &name)
+                .await
+                .map(|_| Reply::new(Code::Done, "Time changed")),
             Site::Who => {
                 let lines = self.status_lines("No transfer in progress");
                 Ok(Reply::lines(Code::SystemStatus, "Your session:", lines, "End"))
@@ -69,10 +69,8 @@ impl<E: Env> Session<'_, E> {
     }
 
     async fn make_link(&self, target: &[u8], name: &[u8]) -> Result<Reply, Reply> {
-        let user = self.user()?;
-        let target = user.directory.join(target)?;
-        let path = user.directory.join(name).map_err(|_| to_be_written(StorageError::BadName))?;
-        self.env.make_link(&user.volume, &path, &target).await.map_err(to_be_written)?;
+        let (target, path) = (self.path(target)?, self.new_path(name)?);
+        self.env.make_link(&self.user()?.volume, &path, &target).await.map_err(to_be_written)?;
         self.env.record(Event::Changed("SYMLINK", &path));
         Ok(Reply::new(Code::Done, "Link made"))
     }

@@ -64,8 +64,8 @@ pub(super) struct Parameters<P> {
     pub(super) facts: Facts,
     /// What HASH computes.
     pub(super) algorithm: Algorithm,
-    /// What OPTS UTF8 has said.
-    pub(super) names: Option<Names>,
+    /// What OPTS UTF8 has said: on or off.
+    pub(super) utf8: Option<bool>,
     /// Where the next data connection comes from.
     pub(super) port: Option<P>,
     pub(super) start: Start,
@@ -82,7 +82,7 @@ impl<P> Default for Parameters<P> {
             level: DEFLATE_LEVEL,
             facts: Facts::default(),
             algorithm: Algorithm::default(),
-            names: None,
+            utf8: None,
             port: None,
             start: Start::default(),
             extended_only: false,

@@ -7,7 +7,7 @@ use super::transfer::{DataPort, Failure, Progress};
 use crate::env::{Access, Direction, Env, StorageError};
 use crate::proto::path::VPath;
 use crate::proto::reply::{Code, Reply};
-use crate::proto::wire::{Decoder, Mode, Structure, Type};
+use crate::proto::wire::Decoder;
 
 impl<E: Env> Session<'_, E> {
     pub(super) async fn store(&mut self, name: &[u8]) -> Result<Reply, Reply> {
@@ -22,10 +22,7 @@ impl<E: Env> Session<'_, E> {
 
     /// Where in the stored file a restart offset is.
     fn stored_offset(&self, offset: u64) -> Result<u64, Reply> {
-        let format = self.parameters.format;
-        let counts_stored = format.representation == Type::Image && format.structure == Structure::File
-            || matches!(format.mode, Mode::Block | Mode::Compressed);
-        if counts_stored {
+        if self.parameters.format.counts_stored() {
             Ok(offset)
         } else {
             // The offset counts octets of the wire, which the stored file no longer has.
@@ -38,7 +35,21 @@ impl<E: Env> Session<'_, E> {
         if let Start::Range(..) = start {
             return Err(no_range());
         }
+        self.not_a_resumed_replacement(name).await?;
         self.receive(port, name, Access::Append, Direction::Append).await
+    }
+
+    /// APPE behind SIZE goes on with an upload, as curl has it. If one that was to replace this file was cut short,
+    /// SIZE told that of the old file, and what comes now would be the end of another.
+    async fn not_a_resumed_replacement(&self, name: &[u8]) -> Result<(), Reply> {
+        let (user, path) = (self.user()?, self.path(name)?);
+        if self.sized.as_ref() == Some(&path)
+            && self.env.stat(&user.volume, &path).await.is_ok()
+            && self.env.unfinished(&user.volume, &path).await.is_ok()
+        {
+            return Err(Reply::new(Code::BadRestart, "An upload of this file was cut short; send all of it again"));
+        }
+        Ok(())
     }
 
     async fn receive(
@@ -48,25 +59,27 @@ impl<E: Env> Session<'_, E> {
         access: Access,
         direction: Direction,
     ) -> Result<Reply, Reply> {
-        let user = self.user()?;
-        let path = user.directory.join(name).map_err(|_| to_be_written(StorageError::BadName))?;
-        let file = self.env.open(&user.volume, &path, access).await.map_err(to_be_written)?;
-        self.receive_into(port, &path, &file, direction, "Ready for the file").await
+        let path = self.new_path(name)?;
+        let file = self.env.open(&self.user()?.volume, &path, access).await.map_err(to_be_written)?;
+        let begin = match access {
+            Access::Resume(offset) => offset,
+            Access::Append => self.env.size(&file).await?,
+            Access::Read | Access::Replace | Access::Create => 0,
+        };
+        self.receive_into(port, &path, &file, begin, direction, "Ready for the file").await
     }
 
     /// STOU: the name given, or a name of our own, with a number behind it if it is taken. The reply tells
     /// it (RFC 1123 §4.1.2.9).
     pub(super) async fn store_unique(&mut self, name: Option<&[u8]>) -> Result<Reply, Reply> {
         let (port, _) = self.take_transfer_parameters()?;
-        let user = self.user()?;
-        let base =
-            user.directory.join(name.unwrap_or(UNIQUE_NAME)).map_err(|_| to_be_written(StorageError::BadName))?;
+        let base = self.new_path(name.unwrap_or(UNIQUE_NAME))?;
         let mut path = base.clone();
         for number in 1..=MAX_UNIQUE {
-            match self.env.open(&user.volume, &path, Access::Create).await {
+            match self.env.open(&self.user()?.volume, &path, Access::Create).await {
                 Ok(file) => {
                     let opening = [b"FILE: ", path.name()].concat();
-                    return self.receive_into(port, &path, &file, Direction::Store, opening).await;
+                    return self.receive_into(port, &path, &file, 0, Direction::Store, opening).await;
                 }
                 Err(StorageError::Exists) => {
                     let mut next = base.name().to_vec();
@@ -84,6 +97,7 @@ impl<E: Env> Session<'_, E> {
         port: DataPort<E>,
         path: &VPath,
         file: &E::File,
+        begin: u64,
         direction: Direction,
         opening: impl AsRef<[u8]>,
     ) -> Result<Reply, Reply> {
@@ -94,7 +108,7 @@ impl<E: Env> Session<'_, E> {
             if format.is_plain() {
                 env.end_of_transfer(progress.receive(env, &data, file)).await?;
             } else {
-                receive_encoded(env, &data, file, Decoder::new(format), &progress).await?;
+                receive_encoded(env, &data, file, begin, Decoder::new(format), &progress).await?;
             }
             Ok(env.finish_data(data).await?)
         };
@@ -106,11 +120,12 @@ fn no_range() -> Reply {
     Reply::new(Code::NotForThatParameter, "RANG is for RETR and HASH; use REST")
 }
 
-/// Receive a file whose octets change on their way.
+/// Receive a file whose octets change on their way, from the place `at` of what is stored.
 async fn receive_encoded<E: Env>(
     env: &E,
     data: &E::Data,
     file: &E::File,
+    mut at: u64,
     mut decoder: Decoder,
     progress: &Progress<E>,
 ) -> Result<(), Failure> {
@@ -122,10 +137,11 @@ async fn receive_encoded<E: Env>(
         let mut rest = wire.as_slice();
         while !rest.is_empty() {
             let marker = decoder.push(&mut rest, &mut stored)?;
+            at += stored.len() as u64;
             write_all(env, file, &mut stored).await?;
             if let Some(marker) = marker {
                 // RFC 959 §4.1.3: the client's marker, and ours, by which it restarts.
-                let text = [b"MARK ", &marker[..], format!(" = {}", env.size(file).await?).as_bytes()].concat();
+                let text = [b"MARK ", &marker[..], format!(" = {at}").as_bytes()].concat();
                 progress.say(Reply::new(Code::RestartMarker, text));
             }
             progress.moved(env, 0).await;

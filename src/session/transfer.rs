@@ -107,9 +107,12 @@ impl<E: Env> Progress<E> {
         self.transfer.get_or_init(|| env.receive_file(data, file))
     }
 
-    /// Say something while the transfer goes on.
+    /// Say something while the transfer goes on, which a client may miss that does not listen.
     pub(super) fn say(&self, reply: Reply) {
-        self.replies.borrow_mut().push_back(reply);
+        let mut replies = self.replies.borrow_mut();
+        if replies.len() < MAX_REPLIES {
+            replies.push_back(reply);
+        }
     }
 
     /// The next thing to be said. Cancel safe.
@@ -147,7 +150,9 @@ impl<E: Env> Session<'_, E> {
     ) -> Result<Reply, Reply> {
         self.control.say(&Reply::new(Code::AboutToTransfer, opening));
         let mut result = self.attend_work(work, progress).await;
-        // In stream mode the end of a file and the end of a client look alike (RFC 959 §3.4.1).
+        // In stream mode the end of a file and the end of a client look alike (RFC 959 §3.4.1). A process that is
+        // killed closes both connections, one a moment after the other.
+        self.env.yield_now().await;
         if result.is_ok() && direction != Direction::Retrieve && self.control.is_closed() {
             result = Err(Failure::ClientGone);
         }
@@ -207,6 +212,7 @@ impl<E: Env> Session<'_, E> {
         loop {
             let control = &mut self.control;
             let heard = async {
+                control.relieve().await;
                 if control.is_full() {
                     // What the client sends now stays in the network until the transfer has ended.
                     control.flush().await;
@@ -257,3 +263,6 @@ impl<E: Env> Session<'_, E> {
         (command == Command::Abor || !self.control.has_deferred()).then_some(command)
     }
 }
+
+/// Replies of a transfer that wait for a client that does not listen: 110s, which it can do without.
+const MAX_REPLIES: usize = 64;

@@ -26,7 +26,7 @@ pub(super) async fn remove<E: Env>(env: &E, volume: &E::Volume, root: VPath) -> 
 /// Remove everything in a directory but the directories, of which some are returned; and whether these are
 /// all.
 async fn remove_files<E: Env>(env: &E, volume: &E::Volume, path: &VPath) -> Result<(Vec<VPath>, bool), StorageError> {
-    let mut inside = Vec::new();
+    let (mut inside, mut octets) = (Vec::new(), 0);
     let directory = env.list(volume, path).await?;
     loop {
         let entries = env.next_entries(&directory).await?;
@@ -37,12 +37,15 @@ async fn remove_files<E: Env>(env: &E, volume: &E::Volume, path: &VPath) -> Resu
             let child = path.child(&entry.name).map_err(|_| StorageError::BadName)?;
             match env.remove_file(volume, &child).await {
                 // What was listed as a directory may be a link to one, and that is removed.
-                Err(StorageError::NotFile) if entry.attributes.kind == Kind::Directory => inside.push(child),
+                Err(StorageError::NotFile) if entry.attributes.kind == Kind::Directory => {
+                    octets += child.as_bytes().len();
+                    inside.push(child);
+                }
                 Ok(()) | Err(StorageError::NotFound) => {}
                 Err(error) => return Err(error),
             }
         }
-        if inside.len() >= MAX_AHEAD {
+        if octets >= MAX_AHEAD {
             return Ok((inside, false));
         }
         env.yield_now().await;
@@ -59,8 +62,9 @@ pub(super) async fn copy<E: Env>(
     root: Attributes,
 ) -> Result<(), StorageError> {
     let mut seen = BTreeSet::from([root.unique]);
-    let mut stack = vec![(from, to)];
+    let (mut stack, mut octets) = (vec![(from, to)], 0);
     while let Some((from, to)) = stack.pop() {
+        octets -= usize::min(octets, from.as_bytes().len() + to.as_bytes().len());
         match env.make_directory(volume, &to).await {
             Ok(()) | Err(StorageError::Exists) => {}
             Err(error) => return Err(error),
@@ -78,8 +82,13 @@ pub(super) async fn copy<E: Env>(
                 let (from, to) = (name(&from)?, name(&to)?);
                 match entry.attributes.kind {
                     Kind::File => copy_file(env, volume, &from, &to).await?,
-                    Kind::Directory if seen.len() >= MAX_DIRECTORIES => return Err(StorageError::NoSpace),
-                    Kind::Directory if seen.insert(entry.attributes.unique) => stack.push((from, to)),
+                    Kind::Directory if seen.len() >= MAX_DIRECTORIES || octets > MAX_WAITING => {
+                        return Err(StorageError::NoSpace);
+                    }
+                    Kind::Directory if seen.insert(entry.attributes.unique) => {
+                        octets += from.as_bytes().len() + to.as_bytes().len();
+                        stack.push((from, to));
+                    }
                     Kind::Directory | Kind::Link | Kind::Other => {}
                 }
                 env.yield_now().await;
@@ -98,12 +107,17 @@ pub(super) async fn copy_file<E: Env>(
 ) -> Result<(), StorageError> {
     let source = env.open(volume, from, Access::Read).await?;
     let file = env.open(volume, to, Access::Replace).await?;
+    // Half a copy is of no use to anybody.
+    env.discard(&file);
     env.end_of_work(&env.copy(&file, &source)).await?;
     env.finish_file(&file).await
 }
 
-/// Directories that are known of and not yet removed, for each level.
-const MAX_AHEAD: usize = 1000;
+/// Octets of pathnames that are known of and not yet removed, for each level, of which a path has hundreds.
+const MAX_AHEAD: usize = 16 * 1024;
+
+/// Octets of pathnames that wait to be copied.
+const MAX_WAITING: usize = 4 * 1024 * 1024;
 
 /// Directories of one copy: what the session remembers of them must have an end.
 const MAX_DIRECTORIES: usize = 20_000;

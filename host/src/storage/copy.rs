@@ -11,12 +11,15 @@ pub(super) struct Copy {
 }
 
 impl Copy {
-    /// Of all that `source` has now, behind what was written into `target`. Error `Denied` unless they are
-    /// open to read and to write.
+    /// Of all that `source` has now, behind what was written into `target`. Errors: `Denied` unless they are
+    /// open to read and to write; `BadName` if they are one file, which would be cut before it is read.
     pub(super) fn new(source: File, target: File) -> Result<Self, Error> {
         // No octet asks nothing but whether it may be done.
         source.read(0, 0)?;
         target.write(b"")?;
+        if target.would_cut(&source)? {
+            return Err(Error::BadName);
+        }
         // A file that is appended to itself grows while it is read.
         let end = source.size()?;
         Ok(Self { source, target, at: 0, end })

@@ -179,6 +179,12 @@ impl File {
         Arc::strong_count(&self.0) == 1 && self.0.upload.as_ref().is_some_and(|upload| !upload.is_finished())
     }
 
+    /// Whether `source` is this very file under whatever name, and not only appended to.
+    pub(super) fn would_cut(&self, source: &Self) -> Result<bool, Error> {
+        let unique = |file: &Self| Ok::<_, Errno>(Attributes::of(file, b"", AtFlags::empty())?.unique);
+        Ok(!matches!(self.0.mode, Mode::Append) && unique(self)? == unique(source)?)
+    }
+
     /// Whether the next write has to cut the file, which may take a while.
     pub fn will_cut(&self) -> bool {
         match &self.0.mode {

@@ -11,7 +11,6 @@ use super::copy::Copy;
 use super::work::{Job, Work};
 use super::{Directory, Entry, File, Volume};
 use crate::bindings::ftpd::server::storage as wit;
-use crate::ending::Busy;
 use crate::session::{SessionCtx, share};
 
 /// An open file, and its share of the files that a session may have.
@@ -36,6 +35,8 @@ impl SessionCtx {
     ) -> Answer<T> {
         let answer = spawn_blocking(work).await?;
         self.waited();
+        // A session that works its way through a tree is not idle.
+        self.control.activity.touch();
         Ok(answer.map_err(Into::into))
     }
 
@@ -65,7 +66,7 @@ impl SessionCtx {
     fn work(&mut self, job: impl FnOnce() -> Result<Job, super::Error>) -> wasmtime::Result<Resource<Work>> {
         let share = share(&self.works, MAX_WORKS);
         let job = if share.is_some() { job() } else { Err(super::Error::Busy) };
-        let work = Work::new(job, self.disk.clone(), Busy::new(&self.control), share);
+        let work = Work::new(job, self.disk.clone(), &self.control, share);
         Ok(self.table.push(work)?)
     }
 

@@ -96,7 +96,7 @@ impl Volume {
         if !matches!(removed, Ok(()) | Err(Errno::NOENT)) {
             return Ok(removed?);
         }
-        let left = (0..=NUMBERS).map_while(|number| remove(&parent, &hidden(last, number)).ok());
+        let left = (0..=NUMBERS).filter_map(|number| remove(&parent, &hidden(last, number)).ok());
         // All of them, so not `any`, which stops at the first.
         if left.filter(|&gone| gone).count() > 0 { Ok(()) } else { Ok(removed?) }
     }

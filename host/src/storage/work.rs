@@ -10,6 +10,7 @@ use wasmtime_wasi_io::poll::Pollable;
 use super::checksum::Checksum;
 use super::copy::Copy;
 use super::{Error, File};
+use crate::control::Control;
 use crate::ending::Busy;
 use crate::now::now;
 
@@ -24,8 +25,8 @@ pub struct Work {
     result: Option<Result<Vec<u8>, Error>>,
     /// What a copy writes.
     target: Option<File>,
-    /// A session that works is not idle.
-    busy: Busy,
+    /// Whose session is not idle while a piece is done.
+    control: Arc<Control>,
     _share: Option<Arc<()>>,
 }
 
@@ -40,13 +41,18 @@ type Progress = Result<Option<Vec<u8>>, Error>;
 
 impl Work {
     /// Begin it, or tell why not.
-    pub(super) fn new(job: Result<Job, Error>, disk: Arc<AsyncMutex<()>>, busy: Busy, share: Option<Arc<()>>) -> Self {
+    pub(super) fn new(
+        job: Result<Job, Error>,
+        disk: Arc<AsyncMutex<()>>,
+        control: &Arc<Control>,
+        share: Option<Arc<()>>,
+    ) -> Self {
         let target = if let Ok(Job::Copy(copy)) = &job { Some(copy.target.clone()) } else { None };
         let (job, result) = match job {
             Ok(job) => (Some(Arc::new(Mutex::new(job))), None),
             Err(error) => (None, Some(Err(error))),
         };
-        Self { job, disk, piece: None, result, target, busy, _share: share }
+        Self { job, disk, piece: None, result, target, control: control.clone(), _share: share }
     }
 
     /// Stop. What a copy writes is left to be dropped.
@@ -68,11 +74,11 @@ impl Work {
             let progress = piece.await.unwrap_or(Err(Error::Io));
             self.piece = None;
             self.result = progress.transpose();
-            self.busy.touch();
         } else {
             let (job, alone) = (job.clone(), self.disk.clone().lock_owned().await);
+            let busy = Busy::new(&self.control);
             self.piece = Some(spawn_blocking(move || {
-                let _alone = alone;
+                let (_alone, _busy) = (alone, busy);
                 // Dropped before that: what a stopped copy leaves is gone when the next one looks.
                 let job = job;
                 job.lock().unwrap_or_else(PoisonError::into_inner).piece()
@@ -110,7 +116,6 @@ mod tests {
     use tokio::time::timeout;
 
     use super::*;
-    use crate::control::Control;
     use crate::storage::{Access, Algorithm, Volume, scratch};
 
     /// A session's clock, which needs a client.
@@ -137,15 +142,15 @@ mod tests {
         let (control, disk) = (control().await, Arc::default());
         let file = volume.open(b"/big", Access::Read).unwrap();
         let sum = || Ok(Job::Checksum(Box::new(Checksum::new(Algorithm::Crc32, file.clone(), 0, u64::MAX)?)));
-        let mut one = Work::new(sum(), Arc::clone(&disk), Busy::new(&control), None);
-        let mut other = Work::new(sum(), Arc::clone(&disk), Busy::new(&control), None);
+        let mut one = Work::new(sum(), Arc::clone(&disk), &control, None);
+        let mut other = Work::new(sum(), Arc::clone(&disk), &control, None);
         assert_eq!(one.finish(), None);
         tokio::join!(one.ready(), other.ready());
         let Some(Ok(digest)) = one.finish() else { panic!("no checksum") };
         assert_eq!(digest.len(), 4);
         assert_eq!(other.finish(), Some(Ok(digest)), "one after the other at the disk");
 
-        let mut work = Work::new(copy(&volume, b"/big", b"/copy"), Arc::clone(&disk), Busy::new(&control), None);
+        let mut work = Work::new(copy(&volume, b"/big", b"/copy"), Arc::clone(&disk), &control, None);
         work.ready().await;
         assert_eq!(work.finish(), Some(Ok(vec![])));
         let target = work.stop().unwrap();
@@ -155,7 +160,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_work_that_cannot_be() {
-        let mut work = Work::new(Err(Error::Denied), Arc::default(), Busy::new(&control().await), None);
+        let mut work = Work::new(Err(Error::Denied), Arc::default(), &control().await, None);
         work.ready().await;
         assert_eq!(work.finish(), Some(Err(Error::Denied)));
         assert_eq!(work.finish(), Some(Err(Error::Denied)));
@@ -167,7 +172,7 @@ mod tests {
         fs::write(root.path().join("big"), vec![1; BIG as usize]).unwrap();
         let volume = volume.with_unfinished(crate::storage::Unfinished::Delete);
         let (control, disk) = (control().await, Arc::<AsyncMutex<()>>::default());
-        let mut work = Work::new(copy(&volume, b"/big", b"/copy"), disk.clone(), Busy::new(&control), None);
+        let mut work = Work::new(copy(&volume, b"/big", b"/copy"), disk.clone(), &control, None);
         assert_eq!(work.finish(), None, "one piece has begun");
         assert!(timeout(Duration::ZERO, work.ready()).await.is_err());
         drop(work.stop());

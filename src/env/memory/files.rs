@@ -157,7 +157,8 @@ impl Files {
             (Access::Resume(offset), found) => {
                 let offset = usize::try_from(offset).map_err(|_| StorageError::BadOffset)?;
                 match (left, found) {
-                    (Some(left), _) if offset <= left => (self.begin(path)?, Some(offset), Place::Any),
+                    (Some(left @ 1..), _) if offset <= left => (self.begin(path)?, Some(offset), Place::Any),
+                    (Some(1..), _) => return Err(StorageError::BadOffset),
                     (_, Some(node)) if offset <= node.content.borrow().len() => self.in_place(node, Some(offset))?,
                     (_, None) => return Err(self.parent(path).err().unwrap_or(StorageError::BadOffset)),
                     _ => return Err(StorageError::BadOffset),
@@ -221,8 +222,8 @@ impl Files {
     pub(super) fn unfinished(&self, path: &[u8]) -> Result<u64, StorageError> {
         let left = self.unfinished.get(path).filter(|content| is_free(content) && !content.borrow().is_empty());
         match left {
-            Some(content) if !self.nodes.contains_key(path) => Ok(content.borrow().len() as u64),
-            _ => Err(StorageError::NotFound),
+            Some(content) => Ok(content.borrow().len() as u64),
+            None => Err(StorageError::NotFound),
         }
     }
 

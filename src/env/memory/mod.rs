@@ -362,7 +362,7 @@ impl Env for Memory {
     }
 
     async fn unfinished(&self, volume: &Volume, path: &VPath) -> Result<u64, StorageError> {
-        volume.allow(|may| may.list)?;
+        volume.allow(|may| may.write)?;
         self.files(|files| files.unfinished(path.as_bytes()))
     }
 

@@ -71,6 +71,13 @@ impl Format {
         self == Self { representation: Type::Image, structure: Structure::File, mode: Mode::Stream }
     }
 
+    /// Whether a restart offset counts octets of the stored file: in the modes that have markers, which are ours,
+    /// and where one octet of the file is one of the stream.
+    pub fn counts_stored(self) -> bool {
+        matches!(self.mode, Mode::Block | Mode::Compressed)
+            || self.representation == Type::Image && self.structure == Structure::File
+    }
+
     /// Octets of a file, or of one record, as its type has them.
     fn typed(self, stored: &[u8]) -> Cow<'_, [u8]> {
         let mut octets = Vec::new();

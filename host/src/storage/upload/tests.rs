@@ -91,11 +91,11 @@ fn cut_short_and_gone_on_with() {
     assert_eq!((scene.content("f").as_deref(), scene.names().len()), (Some("0123abcd"), 1));
     assert_eq!(scene.volume.unfinished(b"/f"), Err(Error::NotFound));
 
-    // Beside a file that is complete: what was left of its successor comes first, as far as it reaches.
+    // Beside a file that is complete: what was left of its successor is gone on with, and the file is not.
     scene.cut_short("f", Access::Replace, "xyz");
-    assert_eq!(scene.volume.unfinished(b"/f"), Err(Error::NotFound), "that file is the answer");
-    scene.write("f", Access::Resume(5), "!");
-    assert_eq!(scene.content("f").as_deref(), Some("0123a!"));
+    assert_eq!(scene.volume.unfinished(b"/f"), Ok(3));
+    assert_eq!(scene.open("f", Access::Resume(5)).err(), Some(Error::BadOffset));
+    assert_eq!(scene.content("f").as_deref(), Some("0123abcd"));
     scene.write("f", Access::Resume(3), "!");
     assert_eq!((scene.content("f").as_deref(), scene.names().len()), (Some("xyz!"), 1));
     // An upload from the start is not mixed with what was left.

@@ -3,8 +3,9 @@
 use std::os::fd::OwnedFd;
 use std::sync::atomic::AtomicBool;
 
-use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, openat};
+use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, fchmod, openat};
 use rustix::io::{Errno, retry_on_intr};
+use rustix::time::{ClockId, clock_gettime};
 
 use super::{OPEN, Volume, cached};
 use crate::storage::file::regular;
@@ -46,19 +47,19 @@ impl Volume {
         opened.map(File::reader).transpose()
     }
 
-    /// Octets of a file of that name that were written and not finished, and can be gone on with. Error
-    /// `NotFound` if there are none, or somebody writes them now, or there is a finished file.
+    /// Octets of a file of that name that were written and not finished, and can be gone on with, whether or
+    /// not there is a finished file as well. Error `NotFound` if there are none, or they are too old, or
+    /// somebody writes them now.
     pub fn unfinished(&self, path: &[u8]) -> Result<u64, Error> {
-        self.permissions.allow(Permissions::LIST)?;
+        // It is of use, and of interest, to those alone who may go on with it.
+        self.permissions.allow(Permissions::WRITE)?;
         let (directory, name) = self.parent(Path::new(path)?)?.ok_or(Error::NotFound)?;
-        match Attributes::of(&directory, name, AtFlags::empty()) {
-            Err(Errno::NOENT) if self.unfinished != Unfinished::InPlace => {}
-            Ok(_) | Err(Errno::NOENT) => return Err(Error::NotFound),
-            Err(errno) => return Err(errno.into()),
+        if self.unfinished == Unfinished::InPlace {
+            return Err(Error::NotFound);
         }
         match acquire(&directory, &hidden(name, 0), None)? {
-            Some((_locked, size @ 1..)) => Ok(size),
-            Some((_, 0)) | None => Err(Error::NotFound),
+            Some((left, size @ 1..)) if is_fresh(&left)? => Ok(size),
+            Some(_) | None => Err(Error::NotFound),
         }
     }
 }
@@ -89,7 +90,10 @@ impl New<'_> {
         for number in 0..=NUMBERS {
             let hidden = hidden(self.name, number);
             match acquire(&self.directory, &hidden, Some(self.mode())) {
-                Ok(Some((descriptor, size))) => return Ok(self.upload(descriptor, 0, size, hidden, false)),
+                Ok(Some((descriptor, size))) => {
+                    self.set_mode(&descriptor, size)?;
+                    return Ok(self.upload(descriptor, 0, size, hidden, false));
+                }
                 Ok(None) => {}
                 // In a directory that takes no new names.
                 Err(Errno::ACCESS | Errno::PERM | Errno::ROFS) if self.there.is_some() => {
@@ -105,8 +109,10 @@ impl New<'_> {
         if self.can_hide() {
             let hidden = hidden(self.name, 0);
             match acquire(&self.directory, &hidden, None) {
-                Ok(Some((descriptor, size))) if size >= at => {
-                    return Ok(self.upload(descriptor, at, size, hidden, false));
+                Ok(Some((descriptor, size @ 1..))) if is_fresh(&descriptor)? => {
+                    // The client means an upload, of which there is less: not a file that was there before.
+                    let enough = size >= at;
+                    return enough.then(|| self.upload(descriptor, at, size, hidden, false)).ok_or(Error::BadOffset);
                 }
                 Ok(None) => return Err(Error::Busy),
                 Ok(Some(_)) | Err(Errno::NOENT | Errno::ACCESS | Errno::PERM | Errno::ROFS) => {}
@@ -127,7 +133,8 @@ impl New<'_> {
         }
         let hidden = hidden(self.name, 0);
         let (descriptor, size) = acquire(&self.directory, &hidden, Some(self.mode()))?.ok_or(Error::Busy)?;
-        Ok(self.upload(descriptor, size, size, hidden, false))
+        let at = if is_fresh(&descriptor)? { size } else { 0 };
+        Ok(self.upload(descriptor, at, size, hidden, false))
     }
 
     fn create(self) -> Result<File, Error> {
@@ -137,6 +144,7 @@ impl New<'_> {
         if self.can_hide() {
             let hidden = hidden(self.name, 0);
             let (descriptor, size) = acquire(&self.directory, &hidden, Some(self.mode()))?.ok_or(Error::Exists)?;
+            self.set_mode(&descriptor, size)?;
             return Ok(self.upload(descriptor, 0, size, hidden, true));
         }
         let flags = OPEN | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CREATE | OFlags::EXCL;
@@ -156,6 +164,11 @@ impl New<'_> {
     fn mode(&self) -> Mode {
         let old = self.there.map_or(0o777, |there| there.mode | 0o200);
         self.volume.file_mode() & Mode::from_raw_mode(old)
+    }
+
+    /// Of what was left by another upload, which had the mode of its own time.
+    fn set_mode(&self, descriptor: &OwnedFd, size: u64) -> Result<(), Errno> {
+        if size > 0 { fchmod(descriptor, self.mode()) } else { Ok(()) }
     }
 
     fn upload(self, descriptor: OwnedFd, at: u64, size: u64, written_as: Vec<u8>, exclusive: bool) -> File {
@@ -194,6 +207,15 @@ impl New<'_> {
         Err(Error::Busy)
     }
 }
+
+/// Whether what was left unfinished is so young that somebody may still go on with it.
+fn is_fresh(left: &OwnedFd) -> Result<bool, Errno> {
+    let modified = Attributes::of(left, b"", AtFlags::empty())?.modified.seconds;
+    Ok(clock_gettime(ClockId::Realtime).tv_sec.saturating_sub(modified) < FRESH)
+}
+
+/// Seconds after which nobody remembers what was cut short: a day. Then the name is as if it had never been.
+const FRESH: i64 = 86_400;
 
 /// How often in a row a file may be replaced between its being opened and locked.
 const ATTEMPTS: u32 = 8;

@@ -208,7 +208,7 @@ fn each_call_asks_for_its_permission() {
         (Permissions::WRITE, &|v| v.open(b"/f", Access::Resume(1)).map(drop)),
         (Permissions::WRITE, &|v| v.open(b"/new", Access::Create).and_then(|file| file.finish())),
         (Permissions::WRITE, &|v| v.make_link(b"/link", b"/f")),
-        (Permissions::LIST, &|v| v.unfinished(b"/left").map(drop)),
+        (Permissions::WRITE, &|v| v.unfinished(b"/left").map(drop)),
         (Permissions::WRITE, &|v| v.space().map(drop)),
         (Permissions::DELETE, &|v| v.remove_file(b"/new")),
         (Permissions::RENAME, &|v| v.rename(b"/f", b"/g")),
