@@ -45,11 +45,8 @@ const BUG_CLASSES: u32 = 27;
 
 /// Those that cannot be here.
 const NOT_HERE: &[(u32, &str)] = &[
-    (5, "what follows AUTH: there is no TLS yet, and AUTH is refused"),
-    (7, "CCC and PROT C: there is no TLS yet"),
     (14, "names of users in paths: no path is made of one"),
     (24, "names of users and hosts in queries: there is no database, and no host name is looked up"),
-    (26, "uploads without close_notify: there is no TLS yet"),
 ];
 
 /// The names of all files below these directories, and the texts of those that are Rust.

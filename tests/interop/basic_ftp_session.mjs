@@ -1,4 +1,5 @@
-// basic-ftp over everything it can do. Arguments: host, port, how it becomes passive (epsv or pasv).
+// basic-ftp over everything it can do. Arguments: host, port, how it becomes passive (epsv or pasv), and, for TLS,
+// explicit or implicit.
 
 import assert from "node:assert/strict";
 import fs from "node:fs";
@@ -7,7 +8,8 @@ import path from "node:path";
 import { Readable } from "node:stream";
 import { Client, enterPassiveModeIPv4, enterPassiveModeIPv6 } from "basic-ftp";
 
-const [host, port, passive] = process.argv.slice(2);
+const [host, port, passive, tls] = process.argv.slice(2);
+const secure = { explicit: true, implicit: "implicit" }[tls] ?? false;
 const names = ["plain", "with  spaces", " leading", "#hash & 100%", "\u00fcn\u00efcode \u4e2d \u{1f600}", "'q' (x); a=b"];
 const octets = Buffer.from(Uint32Array.from({ length: 3_000_000 }, (_, number) => Math.imul(number, 2654435761) >>> 24));
 const local = fs.mkdtempSync(path.join(os.tmpdir(), "basic-ftp-"));
@@ -15,7 +17,8 @@ const local = fs.mkdtempSync(path.join(os.tmpdir(), "basic-ftp-"));
 async function connect(encoding) {
     const client = new Client(20_000);
     client.ftp.encoding = encoding;
-    await client.access({ host, port, user: "u", password: "p" });
+    const secureOptions = { rejectUnauthorized: false };
+    await client.access({ host, port, user: "u", password: "p", secure, secureOptions });
     client.prepareTransfer = passive === "pasv" ? enterPassiveModeIPv4 : enterPassiveModeIPv6;
     return client;
 }

@@ -1,20 +1,26 @@
-"""Python's ftplib over everything it can do. Arguments: host, port, family (4 or 6), passive (0 or 1)."""
+"""Python's ftplib over everything it can do. Arguments: host, port, passive (0 or 1), "tls" or nothing."""
 
 import ftplib
 import io
 import socket
+import ssl
 import sys
 
 host, port, passive = sys.argv[1], int(sys.argv[2]), sys.argv[3] == "1"
 
 
-class FTP(ftplib.FTP):
+secure = sys.argv[4:] == ["tls"]
+
+
+class FTP(ftplib.FTP_TLS if secure else ftplib.FTP):
     encoding = "utf-8"
 
 
-ftp = FTP()
+ftp = FTP(context=ssl._create_unverified_context()) if secure else FTP()
 ftp.connect(host, port, timeout=20)
 ftp.login("u", "p")
+if secure:
+    ftp.prot_p()
 ftp.set_pasv(passive)
 base = f"ftplib {host} {passive}".replace(":", "_")
 assert ftp.mkd(base) == "/" + base
