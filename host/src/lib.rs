@@ -19,10 +19,13 @@ mod data;
 mod ending;
 mod engine;
 mod events;
+mod handshake;
+mod line;
 mod listen;
 mod now;
 mod server;
 mod session;
+mod tls;
 mod tunables;
 
 pub use engine::SESSION_COMPONENT;

@@ -36,13 +36,26 @@ fn serve(arguments: ServeArgs) -> Result<()> {
     // Ours alone decides from here on, since a session can change it and a process has but one.
     config.umask = rustix::process::umask(Mode::empty()).bits();
     machine::prepare(config.limits.connections);
+    // Without TLS there is nothing to read again, and a terminal that is closed ends the server.
+    let tls = config.tls.is_some();
     let introduction = Introduction::new(&config, passwords);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
     let served = runtime.block_on(async {
         let server = Server::bind(config)?;
         let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         // Whoever started us may have closed the pipe; that is no reason to end.
-        let _ = std::io::stdout().write_all(introduction.text(&server.local_addresses()?).as_bytes());
+        let text = introduction.text(&server.local_addresses()?, &server.implicit_addresses()?, server.fingerprint());
+        let _ = std::io::stdout().write_all(text.as_bytes());
+        let mut hangup = tls.then(|| signal(SignalKind::hangup())).transpose()?;
+        let reload = server.reload();
+        let mut reloading = async || match &mut hangup {
+            Some(hangup) => {
+                while hangup.recv().await.is_some() {
+                    reload();
+                }
+            }
+            None => std::future::pending().await,
+        };
         let mut told = async || {
             tokio::select! {
                 _ = terminate.recv() => {}
@@ -52,6 +65,7 @@ fn serve(arguments: ServeArgs) -> Result<()> {
         let (stop, stopped) = oneshot::channel::<()>();
         tokio::select! {
             () = server.serve(async { drop(stopped.await) }) => {}
+            () = reloading() => {}
             // Told twice, it does not wait for anybody.
             () = async { told().await; drop(stop); told().await } => {}
         }
