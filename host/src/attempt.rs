@@ -4,9 +4,9 @@
 //! would block: a turn of that loop for each new connection, and a reply that lies about while nobody
 //! waits. So the system is asked first, and tokio only learns the answer.
 
-use std::io;
+use std::io::{self, IoSlice};
 
-use rustix::net::{RecvFlags, SendFlags};
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags};
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
@@ -25,6 +25,13 @@ pub(crate) fn attempt<T>(
 /// Send what the socket takes now.
 pub(crate) fn send(socket: &TcpStream, octets: &[u8]) -> io::Result<usize> {
     attempt(socket, Interest::WRITABLE, || Ok(rustix::net::send(socket, octets, SendFlags::NOSIGNAL)?))
+}
+
+/// Send what the socket takes of several pieces now.
+pub(crate) fn send_vectored(socket: &TcpStream, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+    attempt(socket, Interest::WRITABLE, || {
+        Ok(rustix::net::sendmsg(socket, pieces, &mut SendAncillaryBuffer::default(), SendFlags::NOSIGNAL)?)
+    })
 }
 
 /// Append what has come to the spare capacity of `octets`; 0 at the end.

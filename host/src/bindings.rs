@@ -26,6 +26,7 @@ wasmtime::component::bindgen!({
         "wasi:clocks": wasmtime_wasi::p2::bindings::clocks,
         "wasi:io": wasmtime_wasi::p2::bindings::io,
         "ftpd:server/control.connection": crate::control::Connection,
+        "ftpd:server/control.handshake": crate::handshake::Handshake,
         "ftpd:server/data.data-connection": crate::data::DataConnection,
         "ftpd:server/data.data-port": crate::data::DataPort,
         "ftpd:server/data.transfer": crate::data::Transfer,

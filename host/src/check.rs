@@ -5,7 +5,10 @@ use std::fs;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::os::unix::fs::MetadataExt;
 
+use wasi_ftpd_host::certificate_faults;
 use wasi_ftpd_host::config::{ActivePort, Config};
+
+use crate::firewall::control_addresses;
 
 /// Something that is wrong, and what to do about it.
 #[derive(Debug, PartialEq, Eq)]
@@ -23,17 +26,20 @@ impl fmt::Display for Finding {
 /// Everything that is wrong.
 pub(crate) fn findings(config: &Config) -> Vec<Finding> {
     let mut found = Vec::new();
-    for &address in &config.listen {
-        found.extend(cannot_bind(address, "--listen"));
+    let addresses = control_addresses(config);
+    for &address in &addresses {
+        found.extend(cannot_bind(address, "the control port"));
     }
     if let ActivePort::Fixed(port) = config.active_port
-        && let Some(address) = config.listen.first()
+        && let Some(address) = addresses.first()
     {
         found.extend(cannot_bind(SocketAddr::new(address.ip(), port), "--active-port"));
     }
     found.extend(passive_ports(config));
     found.extend(public_address(config));
     found.extend(root(config));
+    let faults = config.tls.iter().flat_map(certificate_faults);
+    found.extend(faults.map(|what| Finding { what, remedy: "give --tls a certificate that is good, and its key" }));
     found
 }
 
@@ -55,7 +61,9 @@ fn cannot_bind(address: SocketAddr, flag: &str) -> Option<Finding> {
 fn passive_ports(config: &Config) -> Option<Finding> {
     let (first, last) = (*config.passive_ports.start(), *config.passive_ports.end());
     let ports = usize::from(last - first) + 1;
-    if let Some(address) = config.listen.iter().find(|address| config.passive_ports.contains(&address.port())) {
+    if let Some(address) =
+        control_addresses(config).iter().find(|address| config.passive_ports.contains(&address.port()))
+    {
         return finding(
             format!("--passive-ports {first}-{last} has the port of {address}"),
             "keep the port of control connections out of the range",

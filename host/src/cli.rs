@@ -1,5 +1,7 @@
 //! What was typed, and the [`Config`] that it means.
 
+mod tls;
+
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -10,6 +12,9 @@ use anyhow::{Context, Result, ensure};
 use clap::{Args, Parser, Subcommand};
 use encoding_rs::Encoding;
 use log::LevelFilter;
+use tls::TlsArgs;
+
+use crate::firewall::Tool;
 use wasi_ftpd_host::accounts::{Accounts, Password, User, generate_password, is_anonymous};
 use wasi_ftpd_host::config::{ActivePort, Config, Limits};
 use wasi_ftpd_host::storage::{Permissions, Unfinished};
@@ -32,6 +37,26 @@ impl Cli {
 #[derive(Subcommand)]
 pub(crate) enum Command {
     Serve(ServeArgs),
+    Check(CheckArgs),
+    Firewall(FirewallArgs),
+}
+
+/// Tell what is wrong with a configuration, with the options of serve
+#[derive(Args)]
+pub(crate) struct CheckArgs {
+    #[command(flatten)]
+    pub(crate) serve: ServeArgs,
+}
+
+/// Print the rules that a packet filter needs, with the options of serve
+#[derive(Args)]
+pub(crate) struct FirewallArgs {
+    /// Only for this tool; repeatable
+    #[arg(long = "for", value_name = "TOOL", value_enum)]
+    pub(crate) tools: Vec<Tool>,
+
+    #[command(flatten)]
+    pub(crate) serve: ServeArgs,
 }
 
 // Each text is one line: a second paragraph would make clap spread `--help` over three screens.
@@ -80,6 +105,9 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "PORT", value_parser = port, help_heading = WHERE)]
     active_port: Option<u16>,
 
+    #[command(flatten)]
+    tls: TlsArgs,
+
     /// Clients at once [default: 2000]
     #[arg(long, value_name = "N", value_parser = count, help_heading = LIMITS)]
     max_connections: Option<usize>,
@@ -118,10 +146,13 @@ impl ServeArgs {
         let what = fs::metadata(&self.root)
             .with_context(|| format!("cannot serve {}: name a directory that exists", self.root.display()))?;
         ensure!(what.is_dir(), "cannot serve {}: not a directory; name the one it is in", self.root.display());
-        for (at, address) in self.listen.iter().enumerate() {
+        let tls = self.tls.config()?;
+        let implicit = tls.iter().flat_map(|tls| &tls.implicit_listen).map(|address| ("--implicit-listen", address));
+        let listen: Vec<_> = self.listen.iter().map(|address| ("--listen", address)).chain(implicit).collect();
+        for (at, (flag, address)) in listen.iter().enumerate() {
             ensure!(
-                address.port() == 0 || !self.listen.iter().take(at).any(|before| before == address),
-                "--listen {address}: given twice; leave one out"
+                address.port() == 0 || !listen.iter().take(at).any(|(_, before)| before == address),
+                "{flag} {address}: given twice; leave one out"
             );
         }
         ensure!(
@@ -132,6 +163,7 @@ impl ServeArgs {
         let (users, generated) = users(&self.users, self.writable)?;
 
         let mut config = Config::new(self.root);
+        config.tls = tls;
         config.accounts = Accounts::new(users, anonymous);
         if !self.listen.is_empty() {
             config.listen = self.listen;
@@ -270,6 +302,7 @@ const WHO: &str = "Who may log in";
 const FILES: &str = "Files";
 const WHERE: &str = "Where";
 const LIMITS: &str = "Limits";
+const TLS: &str = "TLS";
 const LOGGING: &str = "Logging";
 
 const EXAMPLES: &str = "\
@@ -278,6 +311,8 @@ Examples:
       Show this directory to everybody on this machine; try curl ftp://127.0.0.1:2121/
   wasi-ftpd serve /srv/ftp --listen 0.0.0.0:2121 --user anna --writable
       Let anna, with a password that is printed, up- and download from anywhere
+  wasi-ftpd serve /srv/ftp --listen 0.0.0.0:2121 --user anna --tls self-signed --tls-policy required
+      The same, and no password and no file name is sent in clear
   wasi-ftpd serve /srv/ftp --listen 0.0.0.0:21 --listen [::]:21 \\
       --passive-ports 50000-50100 --public-address 192.0.2.1
       A public archive behind NAT, for IPv4 and IPv6 (port 21 needs CAP_NET_BIND_SERVICE)";

@@ -1,9 +1,13 @@
 //! What the server is told. Plain data, checked where it is read (`cli.rs`).
 
+mod tls;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
+
+pub use tls::{ClientCertificates, Identities, IdentityFiles, SessionReuse, Tls, TlsPolicy};
 
 use crate::accounts::Accounts;
 use crate::storage::{UMASK, Unfinished};
@@ -32,6 +36,8 @@ pub struct Config {
     /// The charset of pathnames for clients that do not ask for UTF-8, by its name in the WHATWG Encoding
     /// Standard. `None`: names are octets.
     pub charset: Option<String>,
+    /// TLS. `None`: there is none.
+    pub tls: Option<Tls>,
 }
 
 impl Config {
@@ -48,6 +54,7 @@ impl Config {
             unfinished: Unfinished::default(),
             umask: UMASK,
             charset: None,
+            tls: None,
         }
     }
 }

@@ -18,9 +18,15 @@ use wasmtime_wasi_io::streams::{
 };
 
 use crate::attempt;
-use crate::bindings::ftpd::server::control::{Ending, Host, HostConnection, IpAddress, SocketAddress};
+use crate::bindings::ftpd::server::control::{
+    Ending, Host, HostConnection, IpAddress, Protection, SocketAddress, TlsPolicy,
+};
+use crate::config;
 use crate::ending::Activity;
+use crate::handshake::Handshake;
+use crate::line::{Line, Relief};
 use crate::session::SessionCtx;
+use crate::tls::Bond;
 
 /// The socket of a control connection, and the clock of its session.
 pub(crate) struct Control {
@@ -29,15 +35,18 @@ pub(crate) struct Control {
     pub(crate) local: SocketAddr,
     pub(crate) remote: SocketAddr,
     pub(crate) activity: Activity,
-    /// What was written and the socket did not take yet: one permit of the guest's, and a last line.
-    backlog: Mutex<Vec<u8>>,
-    /// There is a backlog.
+    /// Protected from the first octet to the last.
+    pub(crate) implicit: bool,
+    line: Mutex<Line>,
+    /// There is something to send that the socket did not take at once.
     filled: Notify,
+    /// A handshake is over.
+    shaken: Notify,
 }
 
 impl Control {
     /// Of a client that has just connected.
-    pub(crate) fn new(socket: TcpStream, peer: SocketAddr) -> io::Result<Self> {
+    pub(crate) fn new(socket: TcpStream, peer: SocketAddr, implicit: bool) -> io::Result<Self> {
         // A reply must not wait for the acknowledgement of the one before.
         socket.set_nodelay(true)?;
         // Telnet's urgent octet (IAC DM before ABOR, RFC 959 §4.1.3) stays in its place.
@@ -50,36 +59,36 @@ impl Control {
             local,
             remote: canonical(peer),
             activity: Activity::new(),
-            backlog: Mutex::default(),
+            implicit,
+            line: Mutex::default(),
             filled: Notify::new(),
+            shaken: Notify::new(),
         })
     }
 
-    fn backlog(&self) -> MutexGuard<'_, Vec<u8>> {
-        self.backlog.lock().unwrap_or_else(PoisonError::into_inner)
+    fn line(&self) -> MutexGuard<'_, Line> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Send, or keep what the socket does not take.
     fn send(&self, octets: &[u8]) -> io::Result<()> {
-        let mut backlog = self.backlog();
-        backlog.extend_from_slice(octets);
-        if !attempt::relieve(&self.socket, &mut backlog)? {
+        if self.line().send(&self.socket, octets)? != Relief::Done {
             self.filled.notify_one();
         }
         Ok(())
     }
 
-    /// Send what is kept; false while something still is.
-    fn relieve(&self) -> io::Result<bool> {
-        attempt::relieve(&self.socket, &mut self.backlog())
-    }
-
     /// Wait until nothing is kept any more. Cancel safe.
     pub(crate) async fn flush(&self) -> io::Result<()> {
-        while !self.relieve()? {
-            self.socket.writable().await?;
+        loop {
+            let shaken = self.shaken.notified();
+            let relief = self.line().relieve(&self.socket)?;
+            match relief {
+                Relief::Done => return Ok(()),
+                Relief::Full => self.socket.writable().await?,
+                Relief::Shaking => shaken.await,
+            }
         }
-        Ok(())
     }
 
     /// Send what is kept whenever something is, whether the guest waits for it or not.
@@ -91,15 +100,74 @@ impl Control {
         }
     }
 
+    /// Wait until there may be something to read. Cancel safe.
+    async fn readable(&self) {
+        loop {
+            let shaken = self.shaken.notified();
+            let ready = self.line().has_input();
+            match ready {
+                Some(true) => return,
+                Some(false) => {
+                    // An error is found by the read that follows.
+                    let _ = self.socket.readable().await;
+                    return;
+                }
+                None => shaken.await,
+            }
+        }
+    }
+
     /// Say a last line and close, so that it arrives: unread octets would make the end a reset.
     pub(crate) fn close(&self, last: &[u8]) {
-        let _ = self.send(last);
+        self.line().close(&self.socket, last);
         for _ in 0..MAX_UNREAD {
             if !matches!(attempt::receive(&self.socket, &mut Vec::with_capacity(MAX_READ)), Ok(1..)) {
                 break;
             }
         }
         let _ = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Write);
+    }
+
+    /// Begin a handshake, after what was written before. An error says why there can be none.
+    pub(crate) fn start_tls(&self, bond: Arc<Bond>) -> Result<(), &'static str> {
+        self.line().start(bond)
+    }
+
+    /// Go on with it: what to wait for, or what protects the connection once it is over.
+    pub(crate) fn shake(&self) -> io::Result<Result<String, tokio::io::Interest>> {
+        let step = self.line().shake(&self.socket)?;
+        if step.is_ok() {
+            self.shaken.notify_waiters();
+            self.filled.notify_one();
+        }
+        Ok(step)
+    }
+
+    /// Nothing can be said or heard any more.
+    pub(crate) fn break_off(&self) {
+        self.line().break_off();
+        self.shaken.notify_waiters();
+    }
+
+    /// Protect it no more, after what was written before.
+    fn stop_tls(&self) {
+        self.line().stop();
+        self.filled.notify_one();
+    }
+
+    /// What protects it.
+    pub(crate) fn protection(&self) -> Option<String> {
+        self.line().protection()
+    }
+
+    /// What ties data connections to it, since it was first protected.
+    pub(crate) fn bond(&self) -> Option<Arc<Bond>> {
+        self.line().bond()
+    }
+
+    /// The certificate that the client has shown, in DER, while the connection is protected.
+    pub(crate) fn certificate(&self) -> Option<Vec<u8>> {
+        self.line().certificate()
     }
 }
 
@@ -115,6 +183,13 @@ fn canonical(address: SocketAddr) -> SocketAddr {
 /// The guest's handle on it.
 #[derive(Clone)]
 pub struct Connection(pub(crate) Arc<Control>);
+
+impl SessionCtx {
+    /// Whether a user may stay logged in when commands are clear again.
+    fn lets_clear(&self) -> bool {
+        self.shared.tls.as_ref().is_some_and(|tls| tls.settings.clear_commands) && !self.control.implicit
+    }
+}
 
 impl Host for SessionCtx {
     fn get_connection(&mut self) -> wasmtime::Result<Resource<Connection>> {
@@ -139,6 +214,46 @@ impl HostConnection for SessionCtx {
 
     fn remote_address(&mut self, _: Resource<Connection>) -> wasmtime::Result<SocketAddress> {
         Ok(to_wit(self.control.remote))
+    }
+
+    fn tls_policy(&mut self, _: Resource<Connection>) -> wasmtime::Result<TlsPolicy> {
+        Ok(match self.shared.tls.as_ref().map(|tls| tls.settings.policy) {
+            None => TlsPolicy::Off,
+            Some(config::TlsPolicy::Allowed) => TlsPolicy::Allowed,
+            Some(config::TlsPolicy::Required) => TlsPolicy::Required,
+            Some(config::TlsPolicy::RequiredForData) => TlsPolicy::RequiredForData,
+        })
+    }
+
+    fn protection(&mut self, _: Resource<Connection>) -> wasmtime::Result<Option<Protection>> {
+        Ok(self.control.protection().map(|description| Protection { description }))
+    }
+
+    fn start_tls(&mut self, _: Resource<Connection>) -> wasmtime::Result<Resource<Handshake>> {
+        let handshake = Handshake::new(&self.shared, self.control.clone(), self.host.as_deref());
+        Ok(self.table.push(handshake)?)
+    }
+
+    fn may_stop_tls(&mut self, _: Resource<Connection>) -> wasmtime::Result<bool> {
+        Ok(self.lets_clear())
+    }
+
+    fn stop_tls(&mut self, _: Resource<Connection>) -> wasmtime::Result<()> {
+        if !self.control.implicit {
+            if !self.lets_clear() {
+                self.user = None;
+            }
+            self.control.stop_tls();
+        }
+        Ok(())
+    }
+
+    fn select_host(&mut self, _: Resource<Connection>, name: String) -> wasmtime::Result<bool> {
+        let known = self.shared.tls.as_ref().is_none_or(|tls| tls.knows(&name));
+        if known {
+            self.host = Some(name);
+        }
+        Ok(known)
     }
 
     fn idle_limit(&mut self, _: Resource<Connection>) -> wasmtime::Result<(u32, u32)> {
@@ -179,8 +294,7 @@ struct Input(Arc<Control>);
 #[async_trait]
 impl Pollable for Input {
     async fn ready(&mut self) {
-        // An error is found by the read that follows.
-        let _ = self.0.socket.readable().await;
+        self.0.readable().await;
     }
 }
 
@@ -188,7 +302,8 @@ impl Pollable for Input {
 impl InputStream for Input {
     fn read(&mut self, size: usize) -> StreamResult<Bytes> {
         let mut octets = Vec::with_capacity(size.min(MAX_READ));
-        match attempt::receive(&self.0.socket, &mut octets) {
+        let received = self.0.line().receive(&self.0.socket, &mut octets);
+        match received {
             Ok(0) if size > 0 => Err(StreamError::Closed),
             Ok(_) => {
                 self.0.activity.touch();
@@ -214,19 +329,19 @@ impl Pollable for Output {
 #[async_trait]
 impl OutputStream for Output {
     fn write(&mut self, octets: Bytes) -> StreamResult<()> {
-        if octets.len() > PERMIT || !self.0.backlog().is_empty() {
+        if octets.len() > PERMIT || self.0.line().owes() {
             return Err(StreamError::trap("more was written than was permitted"));
         }
         self.0.send(&octets).map_err(|_| StreamError::Closed)
     }
 
     fn flush(&mut self) -> StreamResult<()> {
-        self.0.relieve().map(|_| ()).map_err(|_| StreamError::Closed)
+        self.0.line().relieve(&self.0.socket).map(|_| ()).map_err(|_| StreamError::Closed)
     }
 
     fn check_write(&mut self) -> StreamResult<usize> {
-        let empty = self.0.relieve().map_err(|_| StreamError::Closed)?;
-        Ok(if empty { PERMIT } else { 0 })
+        let relief = self.0.line().relieve(&self.0.socket).map_err(|_| StreamError::Closed)?;
+        Ok(if relief == Relief::Done { PERMIT } else { 0 })
     }
 }
 

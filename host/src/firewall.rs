@@ -48,7 +48,7 @@ struct Open {
 
 impl Open {
     fn of(config: &Config) -> Self {
-        let addresses: Vec<SocketAddr> = config.listen.clone();
+        let addresses = control_addresses(config);
         let control: BTreeSet<u16> = addresses.iter().map(SocketAddr::port).collect();
         let active = match config.active_port {
             ActivePort::BesideControl => control.iter().filter_map(|port| port.checked_sub(1)).collect(),
@@ -128,6 +128,12 @@ impl Open {
         lines.push("firewall-cmd --reload".to_owned());
         lines
     }
+}
+
+/// Everywhere control connections are accepted.
+pub(crate) fn control_addresses(config: &Config) -> Vec<SocketAddr> {
+    let implicit = config.tls.iter().flat_map(|tls| &tls.implicit_listen);
+    config.listen.iter().chain(implicit).copied().collect()
 }
 
 fn list(ports: &BTreeSet<u16>, separator: &str) -> String {

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
-use wasi_ftpd_host::config::Config;
+use wasi_ftpd_host::config::{Config, TlsPolicy};
 use wasi_ftpd_host::storage::Permissions;
 
 use crate::cli::GeneratedPassword;
@@ -16,6 +16,7 @@ pub(crate) struct Introduction {
     users: Vec<String>,
     writable: bool,
     passwords: Vec<GeneratedPassword>,
+    tls: Option<TlsPolicy>,
 }
 
 impl Introduction {
@@ -27,13 +28,33 @@ impl Introduction {
             users: users.iter().map(|user| String::from_utf8_lossy(&user.name).into_owned()).collect(),
             writable: users.iter().any(|user| user.permissions.contains(Permissions::WRITE)),
             passwords,
+            tls: config.tls.as_ref().map(|tls| tls.policy),
         }
     }
 
-    pub(crate) fn text(&self, addresses: &[SocketAddr]) -> String {
+    /// `implicit`: the addresses of implicit TLS. `fingerprint`: of a certificate that nobody can check.
+    pub(crate) fn text(
+        &self,
+        addresses: &[SocketAddr],
+        implicit: &[SocketAddr],
+        fingerprint: Option<String>,
+    ) -> String {
         let mut text = format!("Serving {}\n", self.root.display());
         for &address in addresses {
             let _ = writeln!(text, "  at   ftp://{}/", reachable(address));
+        }
+        for &address in implicit {
+            let _ = writeln!(text, "  at   ftps://{}/", reachable(address));
+        }
+        if let Some(policy) = self.tls {
+            text.push_str(match policy {
+                TlsPolicy::Allowed => "  with TLS, for those who want it\n",
+                TlsPolicy::Required => "  with TLS, and to nobody without\n",
+                TlsPolicy::RequiredForData => "  with TLS, and no file and no listing without\n",
+            });
+        }
+        if let Some(fingerprint) = &fingerprint {
+            let _ = writeln!(text, "  with certificate SHA-256 {fingerprint} (made now, gone at the end)");
         }
         if self.anonymous {
             text.push_str("  to   anonymous, to read\n");
@@ -52,7 +73,13 @@ impl Introduction {
                 (_, [name, ..]) if !self.anonymous => format!("--user {} ", quoted(name)),
                 _ => String::new(),
             };
-            let _ = writeln!(text, "Try    curl {user}ftp://{}/", reachable(address));
+            let tls = match (self.tls, &fingerprint) {
+                (None, _) => "",
+                // Who made the certificate is not known to curl.
+                (_, Some(_)) => "--ssl-reqd --insecure ",
+                (_, None) => "--ssl-reqd ",
+            };
+            let _ = writeln!(text, "Try    curl {tls}{user}ftp://{}/", reachable(address));
         }
         text
     }

@@ -19,11 +19,15 @@ mod data;
 mod ending;
 mod engine;
 mod events;
+mod handshake;
+mod line;
 mod listen;
 mod now;
 mod server;
 mod session;
+mod tls;
 mod tunables;
 
 pub use engine::SESSION_COMPONENT;
 pub use server::Server;
+pub use tls::faults as certificate_faults;

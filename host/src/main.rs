@@ -1,6 +1,8 @@
 //! `wasi-ftpd`: serve a directory over FTP, each client in a sandbox of its own.
 
+mod check;
 mod cli;
+mod firewall;
 mod introduction;
 mod logging;
 mod machine;
@@ -10,7 +12,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use cli::{Cli, Command, ServeArgs};
+use cli::{Cli, Command, FirewallArgs, ServeArgs};
 use introduction::Introduction;
 use rustix::fs::Mode;
 use tokio::signal::unix::{SignalKind, signal};
@@ -18,12 +20,18 @@ use tokio::sync::oneshot;
 use wasi_ftpd_host::Server;
 
 fn main() -> ExitCode {
-    let Command::Serve(arguments) = Cli::parse().command;
-    let log = logging::start(&arguments.log);
-    let served = serve(arguments);
-    log.finish();
-    match served {
-        Ok(()) => ExitCode::SUCCESS,
+    let done = match Cli::parse().command {
+        Command::Serve(arguments) => {
+            let log = logging::start(&arguments.log);
+            let served = serve(arguments);
+            log.finish();
+            served.map(|()| ExitCode::SUCCESS)
+        }
+        Command::Check(arguments) => check(arguments.serve),
+        Command::Firewall(arguments) => firewall(arguments),
+    };
+    match done {
+        Ok(code) => code,
         Err(error) => {
             eprintln!("wasi-ftpd: {error:#}");
             ExitCode::FAILURE
@@ -31,18 +39,49 @@ fn main() -> ExitCode {
     }
 }
 
+/// Fails if anything is wrong.
+fn check(arguments: ServeArgs) -> Result<ExitCode> {
+    let (config, _) = arguments.config()?;
+    let found = check::findings(&config);
+    let mut text: String = found.iter().map(|finding| format!("{finding}\n")).collect();
+    if found.is_empty() {
+        text.push_str("Nothing is wrong\n");
+    }
+    std::io::stdout().write_all(text.as_bytes())?;
+    Ok(if found.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn firewall(arguments: FirewallArgs) -> Result<ExitCode> {
+    let (config, _) = arguments.serve.config()?;
+    std::io::stdout().write_all(firewall::rules(&config, &arguments.tools).as_bytes())?;
+    Ok(ExitCode::SUCCESS)
+}
+
 fn serve(arguments: ServeArgs) -> Result<()> {
     let (mut config, passwords) = arguments.config()?;
     // Ours alone decides from here on, since a session can change it and a process has but one.
     config.umask = rustix::process::umask(Mode::empty()).bits();
     machine::prepare(config.limits.connections);
+    // Without TLS there is nothing to read again, and a terminal that is closed ends the server.
+    let tls = config.tls.is_some();
     let introduction = Introduction::new(&config, passwords);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
     let served = runtime.block_on(async {
         let server = Server::bind(config)?;
         let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         // Whoever started us may have closed the pipe; that is no reason to end.
-        let _ = std::io::stdout().write_all(introduction.text(&server.local_addresses()?).as_bytes());
+        let text = introduction.text(&server.local_addresses()?, &server.implicit_addresses()?, server.fingerprint());
+        let _ = std::io::stdout().write_all(text.as_bytes());
+        let mut hangup = tls.then(|| signal(SignalKind::hangup())).transpose()?;
+        let reload = server.reload();
+        let mut reloading = async || match &mut hangup {
+            Some(hangup) => {
+                while hangup.recv().await.is_some() {
+                    reload();
+                }
+            }
+            None => std::future::pending().await,
+        };
         let mut told = async || {
             tokio::select! {
                 _ = terminate.recv() => {}
@@ -52,6 +91,7 @@ fn serve(arguments: ServeArgs) -> Result<()> {
         let (stop, stopped) = oneshot::channel::<()>();
         tokio::select! {
             () = server.serve(async { drop(stopped.await) }) => {}
+            () = reloading() => {}
             // Told twice, it does not wait for anybody.
             () = async { told().await; drop(stop); told().await } => {}
         }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use log::{error, info, warn};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -17,14 +17,18 @@ use crate::attempt;
 use crate::config::Config;
 use crate::control::{Control, TOO_MANY};
 use crate::engine::Engine;
+use crate::handshake::Handshake;
 use crate::listen;
 use crate::session;
 use crate::storage::Volume;
+use crate::tls::{self, Tls};
 
 /// An FTP server, bound and not yet serving.
 pub struct Server {
     shared: Arc<Shared>,
     listeners: Vec<TcpListener>,
+    /// Those of connections that are protected from the first octet on.
+    implicit: Vec<TcpListener>,
 }
 
 /// What all sessions share.
@@ -33,6 +37,9 @@ pub(crate) struct Shared {
     pub(crate) engine: Arc<Engine>,
     /// The directory that is served, with every permission; users get less.
     pub(crate) root: Volume,
+    pub(crate) tls: Option<Arc<Tls>>,
+    /// Handshakes that may go on at once before there are sessions.
+    handshakes: Semaphore,
     pub(crate) stop: watch::Sender<bool>,
     connections: Mutex<Connections>,
 }
@@ -56,21 +63,57 @@ impl Server {
             .with_context(|| format!("cannot serve {}", config.root.display()))?
             .with_unfinished(config.unfinished);
         root.set_umask(config.umask);
-        let listeners =
-            config.listen.iter().map(|&address| listen::control(address, &config)).collect::<Result<_>>()?;
+        let listen = |addresses: &[SocketAddr]| -> Result<Vec<_>> {
+            addresses.iter().map(|&address| listen::control(address, &config)).collect()
+        };
+        let listeners = listen(&config.listen)?;
+        let implicit = config.tls.as_ref().map_or(Ok(Vec::new()), |tls| listen(&tls.implicit_listen))?;
+        let tls = match config.tls.clone() {
+            None => None,
+            Some(settings) => {
+                let addresses = config.listen.iter().chain(&settings.implicit_listen).map(SocketAddr::ip);
+                let addresses: Vec<_> = addresses.chain(config.public_address).collect();
+                Some(Arc::new(Tls::new(settings, &addresses).context("TLS")?))
+            }
+        };
+        // The rest is for those who have shown that they mean it.
+        let handshakes = Semaphore::new(config.limits.connections.div_ceil(2));
         let shared = Arc::new(Shared {
             config,
             engine: Arc::new(engine),
             root,
+            tls,
+            handshakes,
             stop: watch::Sender::new(false),
             connections: Mutex::default(),
         });
-        Ok(Self { shared, listeners })
+        Ok(Self { shared, listeners, implicit })
     }
 
     /// Where clients can connect; ports that were 0 are now known.
     pub fn local_addresses(&self) -> io::Result<Vec<SocketAddr>> {
         self.listeners.iter().map(TcpListener::local_addr).collect()
+    }
+
+    /// The same, for implicit TLS.
+    pub fn implicit_addresses(&self) -> io::Result<Vec<SocketAddr>> {
+        self.implicit.iter().map(TcpListener::local_addr).collect()
+    }
+
+    /// The SHA-256 digest of the certificate that the server has made for itself, if it has.
+    pub fn fingerprint(&self) -> Option<String> {
+        self.shared.tls.as_ref()?.fingerprint()
+    }
+
+    /// Read certificates and keys again, for the sessions to come. It is logged if that fails, and then nothing
+    /// changes.
+    pub fn reload(&self) -> impl Fn() + Send + Sync + use<> {
+        let tls = self.shared.tls.clone();
+        move || {
+            if let Some(tls) = &tls {
+                tls.reload();
+            }
+        }
     }
 
     /// Sessions that are open now.
@@ -83,8 +126,13 @@ impl Server {
     /// ended, at the latest after the grace of [`Limits`](crate::config::Limits).
     pub async fn serve(self, stop: impl Future<Output = ()>) {
         let mut accepting = JoinSet::new();
-        for listener in self.listeners {
-            accepting.spawn(accept(self.shared.clone(), listener));
+        for (listeners, implicit) in [(self.listeners, false), (self.implicit, true)] {
+            for listener in listeners {
+                accepting.spawn(accept(self.shared.clone(), listener, implicit));
+            }
+        }
+        if let Some(tls) = &self.shared.tls {
+            accepting.spawn(tls::watch(tls.clone()));
         }
         stop.await;
         info!("stopping");
@@ -100,10 +148,10 @@ fn too_many(config: &Config) -> String {
     format!("cannot make ready for {} connections; try fewer", config.limits.connections)
 }
 
-async fn accept(shared: Arc<Shared>, listener: TcpListener) {
+async fn accept(shared: Arc<Shared>, listener: TcpListener, implicit: bool) {
     loop {
         match listener.accept().await {
-            Ok((socket, peer)) => greet(&shared, socket, peer),
+            Ok((socket, peer)) => greet(&shared, socket, peer, implicit),
             Err(error) if is_the_clients(&error) => {}
             Err(error) => {
                 error!("cannot accept connections: {error}");
@@ -120,22 +168,44 @@ fn is_the_clients(error: &io::Error) -> bool {
 }
 
 /// Start a session, or turn the client away.
-fn greet(shared: &Arc<Shared>, socket: TcpStream, peer: SocketAddr) {
+fn greet(shared: &Arc<Shared>, socket: TcpStream, peer: SocketAddr, implicit: bool) {
     let Some(admission) = Admission::new(shared, peer.ip()) else {
         warn!("{peer}: turned away, too many connections");
-        let _ = attempt::send(&socket, TOO_MANY);
+        if !implicit {
+            let _ = attempt::send(&socket, TOO_MANY);
+        }
         return;
     };
-    let control = match Control::new(socket, peer) {
+    let control = match Control::new(socket, peer, implicit) {
         Ok(control) => Arc::new(control),
         Err(error) => return warn!("{peer}: lost at once: {error}"),
     };
     // Before the task runs, so that a stop waits for it.
-    let (shared, stop) = (shared.clone(), shared.stop.subscribe());
+    let (shared, mut stop) = (shared.clone(), shared.stop.subscribe());
     tokio::spawn(async move {
-        session::run(shared, control, stop).await;
+        if !implicit || shake(&shared, &control, &mut stop).await {
+            session::run(shared, control, stop).await;
+        }
         drop(admission);
     });
+}
+
+/// The handshake of implicit TLS, before anything is made for the client; false if there is no session to be
+/// had.
+async fn shake(shared: &Shared, control: &Arc<Control>, stop: &mut watch::Receiver<bool>) -> bool {
+    let Ok(_permit) = shared.handshakes.try_acquire() else {
+        warn!("{}: turned away, too many handshakes", control.remote);
+        return false;
+    };
+    let mut handshake = Handshake::new(shared, control.clone(), None);
+    let protected = tokio::select! {
+        protected = handshake.settle() => protected,
+        _ = stop.wait_for(|stop| *stop) => false,
+    };
+    if !protected {
+        control.close(b"");
+    }
+    protected
 }
 
 /// How many connections there are.

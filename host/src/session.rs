@@ -22,6 +22,8 @@ pub(crate) struct SessionCtx {
     pub(crate) table: ResourceTable,
     pub(crate) shared: Arc<Shared>,
     pub(crate) control: Arc<Control>,
+    /// The name that the client has given (HOST), if it is one of the server's.
+    pub(crate) host: Option<String>,
     /// Who logged in.
     pub(crate) user: Option<Identity>,
     pub(crate) login_failures: u32,
@@ -55,6 +57,7 @@ impl SessionCtx {
             table,
             shared,
             control,
+            host: None,
             user: None,
             login_failures: 0,
             wasi: WasiCtx::builder().build(),

@@ -29,6 +29,11 @@ impl Client {
         Self { stream: BufReader::new(stream) }
     }
 
+    /// Over a connection that there is already.
+    pub fn from(stream: TcpStream) -> Self {
+        Self { stream: BufReader::new(stream) }
+    }
+
     /// Connect and log in as the user who may write.
     pub fn login(to: SocketAddr) -> Self {
         let mut client = Self::connect(to);

@@ -34,13 +34,14 @@ const COMPONENT: &str = r#"
       (record (field "volume" (own $volume)) (field "start" (list u8)) (field "message" (option string))
         (field "charset" (option string))))
     (export "grant" (type $grant (eq $a-grant)))
-    (type $a-denial (enum "denied" "unavailable"))
+    (type $a-denial (enum "denied" "unprotected" "unavailable"))
     (export "denial" (type $denial (eq $a-denial)))
     (export "authenticate" (func
       (param "user" (list u8)) (param "password" (list u8)) (result (result $grant (error $denial)))))))
   (import "ftpd:server/data@0.1.0" (instance $data
     (export "data-port" (type $port (sub resource)))
-    (type $an-error (enum "refused" "no-port" "unreachable" "timeout" "broken" "pending"))
+    (type $an-error
+      (enum "refused" "no-port" "unreachable" "timeout" "broken" "unprotected" "tls" "truncated" "pending"))
     (export "error" (type $error (eq $an-error)))
     (export "[static]data-port.passive" (func (result (result (own $port) (error $error)))))))
 

@@ -19,6 +19,8 @@ use wasi_ftpd_host::storage::Permissions;
 /// A server, stopped when dropped.
 pub struct Host {
     addresses: Vec<SocketAddr>,
+    implicit: Vec<SocketAddr>,
+    fingerprint: Option<String>,
     root: TempDir,
     sessions: Box<dyn Fn() -> usize>,
     stop: Option<oneshot::Sender<()>>,
@@ -51,9 +53,10 @@ impl Host {
             None => Server::bind(config).unwrap(),
         };
         let addresses = server.local_addresses().unwrap();
+        let (implicit, fingerprint) = (server.implicit_addresses().unwrap(), server.fingerprint());
         let sessions = Box::new(server.sessions());
         let serving = RUNTIME.spawn(server.serve(async { drop(stopped.await) }));
-        Self { addresses, root, sessions, stop: Some(stop), serving: Some(serving) }
+        Self { addresses, implicit, fingerprint, root, sessions, stop: Some(stop), serving: Some(serving) }
     }
 
     /// Where to connect: over IPv4, if it listens there.
@@ -64,6 +67,16 @@ impl Host {
     /// Where to connect over IPv6.
     pub fn address6(&self) -> SocketAddr {
         *self.addresses.iter().find(|address| address.ip() == "::1".parse::<IpAddr>().unwrap()).unwrap()
+    }
+
+    /// Where to connect under implicit TLS.
+    pub fn implicit_address(&self) -> SocketAddr {
+        self.implicit[0]
+    }
+
+    /// Of the certificate that it made for itself.
+    pub fn fingerprint(&self) -> Option<String> {
+        self.fingerprint.clone()
     }
 
     /// The directory that is served.

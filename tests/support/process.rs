@@ -36,7 +36,9 @@ impl Serve {
             assert!(read > 0, "ended early: {introduction}");
         }
         let urls = introduction.lines().filter_map(|line| line.trim().strip_prefix("at "));
-        let address = |url: &str| url.trim().trim_start_matches("ftp://").trim_start_matches("ftps://").trim_end_matches('/').to_owned();
+        let address = |url: &str| {
+            url.trim().trim_start_matches("ftp://").trim_start_matches("ftps://").trim_end_matches('/').to_owned()
+        };
         Self { child, addresses: urls.map(address).collect(), introduction }
     }
 

@@ -57,6 +57,12 @@ impl Accounts {
         &self.users
     }
 
+    /// The user of that name, who has shown by other means than a password to be it. Not anonymous.
+    pub fn named(&self, name: &[u8]) -> Option<Identity> {
+        let user = self.users.iter().find(|user| user.name == name)?;
+        Some(Identity { name: user.name.clone(), permissions: user.permissions })
+    }
+
     /// Whoever has that name and password. Takes as long for an unknown name as for a wrong password, so
     /// that names cannot be found out.
     pub fn check(&self, name: &[u8], password: &[u8]) -> Option<Identity> {
@@ -156,6 +162,8 @@ mod tests {
         for (name, password) in wrong {
             assert_eq!(accounts.check(name, password), None);
         }
+        assert_eq!(accounts.named(b"anna"), Some(anna));
+        assert_eq!(accounts.named(b"Anna"), None);
     }
 
     #[test]

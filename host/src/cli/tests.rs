@@ -1,3 +1,5 @@
+use wasi_ftpd_host::config::{ClientCertificates, Identities, IdentityFiles, SessionReuse, Tls, TlsPolicy};
+
 use super::*;
 
 fn typed(arguments: &[&str]) -> Result<ServeArgs, String> {
@@ -94,8 +96,45 @@ fn files() {
 }
 
 #[test]
+fn tls() {
+    let tls = |options: &[&str]| config(options).0.tls;
+    assert_eq!(tls(&[]), None);
+    assert_eq!(tls(&["--tls-policy=off"]), None);
+    assert_eq!(tls(&["--tls=self-signed", "--tls-policy=off"]), None);
+    assert_eq!(tls(&["--tls=self-signed"]), Some(Tls::new(Identities::SelfSigned)));
+    // Any file will do here: what is in it is looked at later.
+    let files = |certificate: &str, ocsp: Option<&str>| IdentityFiles {
+        certificate: certificate.into(),
+        key: "src/lib.rs".into(),
+        ocsp: ocsp.map(Into::into),
+    };
+    let all = tls(&[
+        "--tls=Cargo.toml,src/lib.rs",
+        "--tls=build.rs,src/lib.rs",
+        "--tls-ocsp=src/main.rs",
+        "--tls-policy=required-for-data",
+        "--implicit-listen=127.0.0.1:990",
+        "--tls-client-ca=Cargo.toml",
+        "--tls-client-certificates=required",
+        "--tls-session-reuse=enforce",
+        "--tls-ccc",
+        "--tls-lax-close",
+    ]);
+    let expected = Tls {
+        identities: Identities::Files(vec![files("Cargo.toml", Some("src/main.rs")), files("build.rs", None)]),
+        policy: TlsPolicy::RequiredForData,
+        implicit_listen: vec!["127.0.0.1:990".parse().unwrap()],
+        client_certificates: Some(ClientCertificates { authorities: "Cargo.toml".into(), required: true }),
+        session_reuse: SessionReuse::Enforce,
+        close_notify: false,
+        clear_commands: true,
+    };
+    assert_eq!(all, Some(expected));
+}
+
+#[test]
 fn every_mistake_names_its_flag_and_says_what_to_do() {
-    let mistakes: [(&[&str], &[&str]); 32] = [
+    let mistakes: [(&[&str], &[&str]); 43] = [
         (&["/no/such"], &["/no/such", "name a directory that exists", "No such file"]),
         (&["/etc/passwd"], &["/etc/passwd", "not a directory"]),
         (&[".", "--writable"], &["--writable", "add --user"]),
@@ -123,6 +162,23 @@ fn every_mistake_names_its_flag_and_says_what_to_do() {
         (&[".", "--public-address", "example.org"], &["--public-address", "write an IP address"]),
         (&[".", "--public-address", "0.0.0.0"], &["--public-address", "no client can connect"]),
         (&[".", "--active-port", "70000"], &["--active-port", "0 for any"]),
+        (&[".", "--tls", "cert.pem"], &["--tls cert.pem", "key is missing", "self-signed"]),
+        (&[".", "--tls", "no.pem,key.pem"], &["--tls no.pem,key.pem", "cannot read no.pem"]),
+        (&[".", "--tls", "self-signed", "--tls", "a,b"], &["--tls self-signed", "leave one out"]),
+        (&[".", "--tls", "self-signed", "--tls-policy", "on"], &["--tls-policy", "'on'", "required-for-data"]),
+        (&[".", "--tls-policy", "required"], &["--tls-policy", "add --tls"]),
+        (&[".", "--implicit-listen", "127.0.0.1:990"], &["--implicit-listen", "add --tls"]),
+        (
+            &[".", "--tls=self-signed", "--listen=127.0.0.1:1", "--implicit-listen=127.0.0.1:1"],
+            &["--implicit-listen 127.0.0.1:1", "twice"],
+        ),
+        (&[".", "--tls=self-signed", "--tls-client-ca=no.pem"], &["--tls-client-ca", "cannot read no.pem"]),
+        (
+            &[".", "--tls=self-signed", "--tls-client-certificates=required"],
+            &["--tls-client-certificates", "--tls-client-ca"],
+        ),
+        (&[".", "--tls=self-signed", "--tls-session-reuse=on"], &["--tls-session-reuse", "enforce"]),
+        (&[".", "--tls=self-signed", "--tls-ocsp=x"], &["--tls-ocsp", "leave it out"]),
         (&[".", "--max-connections", "0"], &["--max-connections", "from 1"]),
         (&[".", "--max-connections-per-address", "many"], &["--max-connections-per-address", "from 1"]),
         (&[".", "--idle-timeout", "0"], &["--idle-timeout", "seconds from 1"]),

@@ -3,6 +3,7 @@
 
 mod cache;
 mod port;
+mod protected;
 mod socket;
 mod transfer;
 
@@ -17,6 +18,7 @@ pub use transfer::Transfer;
 
 use crate::bindings::ftpd::server::control::SocketAddress;
 use crate::bindings::ftpd::server::data::{Error, Host, HostDataConnection, HostDataPort, HostTransfer, TransferError};
+use crate::config::TlsPolicy;
 use crate::control::{Control, to_wit};
 use crate::server::Shared;
 use crate::session::{SessionCtx, share};
@@ -41,8 +43,14 @@ impl HostDataPort for SessionCtx {
         Ok(to_wit(self.table.get(&port)?.address()))
     }
 
-    fn open(&mut self, port: Resource<DataPort>) -> wasmtime::Result<()> {
-        self.table.get_mut(&port)?.open();
+    fn open(&mut self, port: Resource<DataPort>, protected: bool) -> wasmtime::Result<()> {
+        let required = self.shared.tls.as_ref().is_some_and(|tls| tls.settings.policy == TlsPolicy::RequiredForData);
+        let protection = match protected {
+            true => self.control.bond().map(Some).ok_or(Error::Tls),
+            false if required => Err(Error::Unprotected),
+            false => Ok(None),
+        };
+        self.table.get_mut(&port)?.open(protection);
         Ok(())
     }
 

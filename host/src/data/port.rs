@@ -17,18 +17,23 @@ use wasmtime_wasi_io::poll::Pollable;
 use super::socket::Socket;
 use crate::bindings::ftpd::server::control::{IpAddress, SocketAddress};
 use crate::bindings::ftpd::server::data::Error;
-use crate::config::ActivePort;
+use crate::config::{ActivePort, Limits};
 use crate::control::Control;
 use crate::ending::Busy;
 use crate::listen;
 use crate::now::now;
 use crate::server::Shared;
+use crate::tls::{Bond, Layer};
 
 /// The next data connection.
 pub struct DataPort {
     address: SocketAddr,
     control: Arc<Control>,
     stall: Duration,
+    /// How long a handshake may take.
+    handshake: Duration,
+    /// For a connection that is protected.
+    bond: Option<Arc<Bond>>,
     state: State,
     /// Since the transfer has begun.
     opening: Option<Busy>,
@@ -47,8 +52,14 @@ enum State {
         socket: TcpStream,
         due: Instant,
     },
-    /// Connected, and not taken yet.
-    Open(TcpStream),
+    /// Connected, and to be protected.
+    Shaking {
+        socket: TcpStream,
+        layer: Layer,
+        due: Instant,
+    },
+    /// Connected, protected if it must be, and not taken yet.
+    Open(TcpStream, Option<Layer>),
     Failed(Error),
 }
 
@@ -61,7 +72,7 @@ impl DataPort {
         let port = listener.local_addr().map_err(|_| Error::NoPort)?.port();
         let ip = config.public_address.filter(|public| public.is_ipv4() == local.is_ipv4()).unwrap_or(local.ip());
         let passive = Passive::new(listener, control.remote.ip(), config.limits.data_connection);
-        Ok(Self::new(SocketAddr::new(ip, port), control, share, config.limits.stall, State::Passive(passive)))
+        Ok(Self::new(SocketAddr::new(ip, port), control, share, &config.limits, State::Passive(passive)))
     }
 
     /// Checked here, whatever the guest has checked; no packet is sent.
@@ -84,19 +95,31 @@ impl DataPort {
         address.set_port(to.port);
         let config = &shared.config;
         let state = State::Active { active_port: config.active_port, timeout: config.limits.data_connection };
-        Ok(Self::new(address, control, share, config.limits.stall, state))
+        Ok(Self::new(address, control, share, &config.limits, state))
     }
 
-    fn new(address: SocketAddr, control: &Arc<Control>, share: Arc<()>, stall: Duration, state: State) -> Self {
-        Self { address, control: control.clone(), stall, state, opening: None, share }
+    fn new(address: SocketAddr, control: &Arc<Control>, share: Arc<()>, limits: &Limits, state: State) -> Self {
+        let (control, stall, handshake) = (control.clone(), limits.stall, limits.data_connection);
+        Self { address, control, stall, handshake, bond: None, state, opening: None, share }
     }
 
     pub(super) fn address(&self) -> SocketAddr {
         self.address
     }
 
-    pub(super) fn open(&mut self) {
-        self.opening.get_or_insert_with(|| Busy::new(&self.control));
+    /// `protection`: the bond of a connection that is protected, or why there can be none.
+    pub(super) fn open(&mut self, protection: Result<Option<Arc<Bond>>, Error>) {
+        if self.opening.is_some() {
+            return;
+        }
+        self.opening = Some(Busy::new(&self.control));
+        match protection {
+            Ok(bond) => self.bond = bond,
+            Err(error) => {
+                self.state = State::Failed(error);
+                return;
+            }
+        }
         if let State::Active { active_port, timeout } = self.state {
             self.state = match connect(self.control.local, active_port, self.address) {
                 Ok(socket) => State::Connecting { socket, due: Instant::now() + timeout },
@@ -111,7 +134,11 @@ impl DataPort {
         }
         now(self.settle());
         match std::mem::replace(&mut self.state, State::Failed(Error::Pending)) {
-            State::Open(stream) => Ok(Socket::new(stream, Busy::new(&self.control), self.stall, self.share.clone())),
+            State::Open(stream, layer) => {
+                let protection = layer.zip(self.bond.as_deref()).map(|(layer, bond)| (layer, bond.close_notify));
+                let busy = Busy::new(&self.control);
+                Ok(Socket::new(stream, protection, busy, self.stall, self.share.clone()))
+            }
             State::Failed(error) => Err(error),
             waiting => {
                 self.state = waiting;
@@ -120,27 +147,65 @@ impl DataPort {
         }
     }
 
-    /// Wait until the client has come, or an error is known. Cancel safe.
+    /// Wait until the client has come and all is protected, or an error is known. Cancel safe.
     async fn settle(&mut self) {
-        self.state = match &mut self.state {
-            State::Passive(passive) => match passive.arrived().await {
-                Ok(stream) => State::Open(stream),
-                Err(error) => State::Failed(error),
-            },
-            State::Connecting { socket, due } => {
-                if timeout_at(*due, socket.writable()).await.is_err() {
-                    State::Failed(Error::Timeout)
-                } else if !matches!(socket.take_error(), Ok(None)) {
-                    State::Failed(Error::Unreachable)
-                } else {
-                    match std::mem::replace(&mut self.state, State::Failed(Error::Unreachable)) {
-                        State::Connecting { socket, .. } => State::Open(socket),
-                        other => other,
+        loop {
+            self.state = match &mut self.state {
+                State::Passive(passive) => match passive.arrived().await {
+                    Ok(stream) => self.connected(stream),
+                    Err(error) => State::Failed(error),
+                },
+                State::Connecting { socket, due } => {
+                    if timeout_at(*due, socket.writable()).await.is_err() {
+                        State::Failed(Error::Timeout)
+                    } else if !matches!(socket.take_error(), Ok(None)) {
+                        State::Failed(Error::Unreachable)
+                    } else {
+                        match std::mem::replace(&mut self.state, State::Failed(Error::Unreachable)) {
+                            State::Connecting { socket, .. } => self.connected(socket),
+                            other => other,
+                        }
                     }
                 }
+                State::Shaking { socket, layer, due } => match layer.handshake(socket) {
+                    Ok(None) => match std::mem::replace(&mut self.state, State::Failed(Error::Tls)) {
+                        State::Shaking { socket, layer, .. } if self.accepts(&layer) => {
+                            State::Open(socket, Some(layer))
+                        }
+                        _ => State::Failed(Error::Tls),
+                    },
+                    Ok(Some(interest)) => match timeout_at(*due, socket.ready(interest)).await {
+                        Ok(_) => continue,
+                        Err(_) => {
+                            warn!("{}: no TLS on a data connection: the handshake took too long", self.control.remote);
+                            State::Failed(Error::Timeout)
+                        }
+                    },
+                    Err(error) => {
+                        warn!("{}: no TLS on a data connection: {error}", self.control.remote);
+                        State::Failed(Error::Tls)
+                    }
+                },
+                State::Active { .. } | State::Open(..) | State::Failed(_) => return,
+            };
+        }
+    }
+
+    /// What follows when the client is there.
+    fn connected(&self, socket: TcpStream) -> State {
+        match self.bond.as_ref().map(|bond| bond.data()) {
+            None => State::Open(socket, None),
+            Some(Ok(layer)) => State::Shaking { socket, layer, due: Instant::now() + self.handshake },
+            Some(Err(error)) => {
+                warn!("{}: no TLS on a data connection: {error}", self.control.remote);
+                State::Failed(Error::Tls)
             }
-            State::Active { .. } | State::Open(_) | State::Failed(_) => return,
-        };
+        }
+    }
+
+    /// Whether it is bound to the control connection as it must be.
+    fn accepts(&self, layer: &Layer) -> bool {
+        self.bond.as_ref().is_some_and(|bond| bond.accepts(layer, self.control.remote))
     }
 }
 

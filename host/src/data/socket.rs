@@ -15,10 +15,15 @@ use wasmtime_wasi_io::streams::{InputStream, OutputStream, StreamError, StreamRe
 use crate::attempt;
 use crate::bindings::ftpd::server::data::Error;
 use crate::ending::Busy;
+use crate::tls::Layer;
 
 /// The socket of a data connection.
 pub(crate) struct Socket {
     pub(super) stream: TcpStream,
+    /// Unless it is in clear.
+    tls: Option<Mutex<Layer>>,
+    /// Octets that end without close_notify are cut short.
+    close_notify: bool,
     busy: Busy,
     /// How long it may stand still.
     stall: Duration,
@@ -33,14 +38,67 @@ struct Progress {
     moved: Instant,
     /// Written by the guest and not taken by the socket yet; at most one permit.
     backlog: Vec<u8>,
+    /// Something of that is left, here or in TLS.
+    owes: bool,
     failed: Option<Error>,
 }
 
 impl Socket {
-    pub(super) fn new(stream: TcpStream, busy: Busy, stall: Duration, share: Arc<()>) -> Self {
-        let progress = Progress { moved: Instant::now(), backlog: Vec::new(), failed: None };
+    /// `protection`: TLS, after its handshake, and whether octets that end without close_notify are cut short.
+    pub(super) fn new(
+        stream: TcpStream,
+        protection: Option<(Layer, bool)>,
+        busy: Busy,
+        stall: Duration,
+        share: Arc<()>,
+    ) -> Self {
+        let progress = Mutex::new(Progress { moved: Instant::now(), backlog: Vec::new(), owes: false, failed: None });
         let finished = AtomicBool::new(false);
-        Self { stream, busy, stall, progress: Mutex::new(progress), finished, _share: share }
+        let (layer, close_notify) = protection.unzip();
+        let (tls, close_notify) = (layer.map(Mutex::new), close_notify.unwrap_or(false));
+        Self { stream, tls, close_notify, busy, stall, progress, finished, _share: share }
+    }
+
+    /// Whether it is protected.
+    pub(super) fn protected(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    fn layer(&self) -> Option<MutexGuard<'_, Layer>> {
+        self.tls.as_ref().map(|layer| layer.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Append what has come to the spare capacity of `octets`; 0 at the end.
+    pub(super) fn receive(&self, octets: &mut Vec<u8>) -> io::Result<usize> {
+        match self.layer() {
+            None => attempt::receive(&self.stream, octets),
+            Some(mut layer) => match layer.receive(&self.stream, octets) {
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && !self.close_notify => Ok(0),
+                received => received,
+            },
+        }
+    }
+
+    /// Protect octets, and send what the socket takes. Only if it is protected, and nothing is left.
+    pub(super) fn protect(&self, octets: &[u8]) -> Result<(), Error> {
+        let Some(mut layer) = self.layer() else { return Ok(()) };
+        let sent = layer.write(octets).and_then(|()| layer.flush(&self.stream));
+        drop(layer);
+        self.touch();
+        sent.map(|_| ()).map_err(|_| self.fail(Error::Broken))
+    }
+
+    /// Why nothing more can be received.
+    pub(super) fn blame(&self, error: &io::Error) -> Error {
+        let truncated = self.protected() && error.kind() == io::ErrorKind::UnexpectedEof;
+        self.fail(if truncated { Error::Truncated } else { Error::Broken })
+    }
+
+    /// The client says nothing for now: give memory back.
+    pub(super) fn rest(&self) {
+        if let Some(mut layer) = self.layer() {
+            layer.shrink();
+        }
     }
 
     fn progress(&self) -> MutexGuard<'_, Progress> {
@@ -67,32 +125,76 @@ impl Socket {
         }
     }
 
-    /// Send what the guest has written; false while something is left.
-    fn relieve(&self) -> Result<bool, Error> {
+    /// Send what was written; false while something is left.
+    pub(super) fn relieve(&self) -> Result<bool, Error> {
         let mut progress = self.progress();
         if let Some(error) = progress.failed {
             return Err(error);
         }
-        let before = progress.backlog.len();
-        let relieved = attempt::relieve(&self.stream, &mut progress.backlog);
-        if progress.backlog.len() < before {
+        let (relieved, moved) = match self.layer() {
+            None => {
+                let before = progress.backlog.len();
+                let relieved = attempt::relieve(&self.stream, &mut progress.backlog);
+                (relieved, progress.backlog.len() < before)
+            }
+            Some(mut layer) => {
+                let before = layer.sent();
+                let relieved = layer.flush(&self.stream);
+                (relieved, layer.sent() > before)
+            }
+        };
+        if moved {
             progress.moved = Instant::now();
             self.busy.touch();
+        }
+        if let Ok(true) = relieved {
+            progress.owes = false;
         }
         relieved.map_err(|_| *progress.failed.get_or_insert(Error::Broken))
     }
 
     /// Close in good order: all was sent, and the client has not gone.
-    pub(super) fn finish(&self) -> Result<(), Error> {
+    pub(super) fn finish(self: &Arc<Self>) -> Result<(), Error> {
         if !self.relieve()? {
             return Err(Error::Pending);
         }
+        let mut done = false;
+        if let Some(mut layer) = self.layer() {
+            // An upload: its end was seen, and the client need not wait for ours.
+            done = layer.closed() && !layer.wrote();
+            layer.close();
+            match layer.flush(&self.stream) {
+                Ok(true) => {}
+                // The system has all octets but the last few of TLS, which say that these were all.
+                Ok(false) => {
+                    drop(layer);
+                    tokio::spawn(self.clone().end());
+                    return Ok(());
+                }
+                Err(_) if done => {}
+                Err(_) => {
+                    drop(layer);
+                    return Err(self.fail(Error::Broken));
+                }
+            }
+        }
         let shut = rustix::net::shutdown(&self.stream, rustix::net::Shutdown::Write);
-        if shut.is_err() || !matches!(self.stream.take_error(), Ok(None)) {
+        if !done && (shut.is_err() || !matches!(self.stream.take_error(), Ok(None))) {
             return Err(self.fail(Error::Broken));
         }
         self.finished.store(true, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Send the end, however slow the client is.
+    async fn end(self: Arc<Self>) {
+        while let Ok(false) = self.relieve() {
+            if self.wait(tokio::io::Interest::WRITABLE).await.is_err() {
+                return;
+            }
+        }
+        let shut = rustix::net::shutdown(&self.stream, rustix::net::Shutdown::Write);
+        self.finished.store(shut.is_ok(), Ordering::Relaxed);
     }
 }
 
@@ -115,6 +217,9 @@ pub(super) struct Input(pub(super) Arc<Socket>);
 #[async_trait]
 impl Pollable for Input {
     async fn ready(&mut self) {
+        if self.0.layer().is_some_and(|mut layer| layer.has_input()) {
+            return;
+        }
         // An error is found by the read that follows.
         let _ = self.0.wait(tokio::io::Interest::READABLE).await;
     }
@@ -127,14 +232,14 @@ impl InputStream for Input {
             return Err(failed(error));
         }
         let mut octets = Vec::with_capacity(size.min(MAX_READ));
-        match attempt::receive(&self.0.stream, &mut octets) {
+        match self.0.receive(&mut octets) {
             Ok(0) if size > 0 => Err(StreamError::Closed),
             Ok(_) => {
                 self.0.touch();
                 Ok(octets.into())
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Bytes::new()),
-            Err(_) => Err(failed(self.0.fail(Error::Broken))),
+            Err(error) => Err(failed(self.0.blame(&error))),
         }
     }
 }
@@ -158,10 +263,15 @@ impl OutputStream for Output {
     fn write(&mut self, octets: Bytes) -> StreamResult<()> {
         {
             let mut progress = self.0.progress();
-            if octets.len() > PERMIT || !progress.backlog.is_empty() {
+            if octets.len() > PERMIT || progress.owes {
                 return Err(StreamError::trap("more was written than was permitted"));
             }
-            progress.backlog.extend_from_slice(&octets);
+            progress.owes = true;
+            match self.0.layer() {
+                None => progress.backlog.extend_from_slice(&octets),
+                // It takes all; a connection that is broken is found below.
+                Some(mut layer) => drop(layer.write(&octets)),
+            }
         }
         self.flush()
     }

@@ -17,8 +17,9 @@ use wasmtime_wasi_io::async_trait;
 use wasmtime_wasi_io::poll::Pollable;
 
 use super::cache;
+use super::protected::Protected;
 use super::socket::Socket;
-use crate::attempt::{self, attempt};
+use crate::attempt::attempt;
 use crate::bindings::ftpd::server::data::{Error, TransferError};
 use crate::now::now;
 use crate::storage::{self, File};
@@ -36,6 +37,7 @@ pub struct Transfer {
 
 enum Way {
     Send(Sending),
+    Protect(Protected),
     Receive(Receiving),
 }
 
@@ -64,7 +66,11 @@ impl Transfer {
     /// Send up to `length` octets from `offset`.
     pub(super) fn send(socket: Arc<Socket>, file: File, offset: u64, length: u64, disk: Arc<Mutex<()>>) -> Self {
         let end = offset.saturating_add(length);
-        Self::new(socket, file, disk, Way::Send(Sending { offset, end, size: None, cold: None }))
+        let way = match socket.protected() {
+            true => Way::Protect(Protected::new(offset, end)),
+            false => Way::Send(Sending { offset, end, size: None, cold: None }),
+        };
+        Self::new(socket, file, disk, way)
     }
 
     pub(super) fn receive(socket: Arc<Socket>, file: File, disk: Arc<Mutex<()>>) -> Self {
@@ -96,6 +102,7 @@ impl Transfer {
         }
         let moved = match &mut self.way {
             Way::Send(send) => send.piece(&self.socket, &self.file, &self.disk).await,
+            Way::Protect(protect) => protect.piece(&self.socket, &self.file, &self.disk).await,
             Way::Receive(receive) => receive.piece(&self.socket, &self.file, &self.disk).await,
         };
         match moved {
@@ -182,12 +189,12 @@ impl Receiving {
             self.buffer.reserve_exact(BUFFER);
         }
         let end = loop {
-            match attempt::receive(&socket.stream, &mut self.buffer) {
+            match socket.receive(&mut self.buffer) {
                 Ok(0) => break true,
                 Ok(_) if self.buffer.len() == self.buffer.capacity() => break false,
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break false,
-                Err(_) if self.buffer.is_empty() => return Err(TransferError::Connection(Error::Broken)),
+                Err(error) if self.buffer.is_empty() => return Err(TransferError::Connection(socket.blame(&error))),
                 // What came before is written first; the error is found again by the next read.
                 Err(_) => break false,
             }
@@ -200,7 +207,10 @@ impl Receiving {
             let arrival = socket.wait(Interest::READABLE);
             match timeout(KEEP_BUFFER, arrival).await {
                 Ok(arrived) => arrived.map_err(TransferError::Connection)?,
-                Err(_) => self.buffer = Vec::new(),
+                Err(_) => {
+                    self.buffer = Vec::new();
+                    socket.rest();
+                }
             }
         } else if self.buffer.len() <= SMALL
             && let Ok(_alone) = disk.try_lock()
@@ -256,7 +266,7 @@ fn blame(error: &io::Error) -> TransferError {
     }
 }
 
-fn wit_error(error: storage::Error) -> TransferError {
+pub(super) fn wit_error(error: storage::Error) -> TransferError {
     TransferError::Storage(error.into())
 }
 

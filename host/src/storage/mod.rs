@@ -39,6 +39,8 @@ pub use work::Work;
 pub struct Permissions(u16);
 
 impl Permissions {
+    /// Nothing at all.
+    pub const NONE: Self = Self(0);
     /// List directories and see attributes.
     pub const LIST: Self = Self(1);
     /// Read files.

@@ -14,10 +14,10 @@ async fn connection() -> (Arc<Socket>, TcpStream) {
     let address = listener.local_addr().unwrap();
     let _client_control = TcpStream::connect(address).await.unwrap();
     let (control, peer) = listener.accept().await.unwrap();
-    let control = Arc::new(Control::new(control, peer).unwrap());
+    let control = Arc::new(Control::new(control, peer, false).unwrap());
     let client = TcpStream::connect(address).await.unwrap();
     let (stream, _) = listener.accept().await.unwrap();
-    let socket = Socket::new(stream, Busy::new(&control), Duration::from_secs(10), Arc::default());
+    let socket = Socket::new(stream, None, Busy::new(&control), Duration::from_secs(10), Arc::default());
     (Arc::new(socket), client)
 }
 

@@ -1,0 +1,103 @@
+//! Files on their way out under TLS: from the file into this process, where they are encrypted, and into the
+//! socket.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+
+use rustix::buffer::spare_capacity;
+use rustix::io::{pread, retry_on_intr};
+use tokio::io::Interest;
+use tokio::sync::Mutex;
+use tokio::task::{JoinHandle, spawn_blocking};
+
+use super::cache;
+use super::socket::Socket;
+use super::transfer::wit_error;
+use crate::bindings::ftpd::server::data::TransferError;
+use crate::storage::{self, File};
+
+/// From the file at `offset` to the socket.
+pub(super) struct Protected {
+    offset: u64,
+    /// Where to end, if the file reaches that far.
+    end: u64,
+    /// The size of the file when it was first looked at.
+    size: Option<u64>,
+    /// Used again and again. Away while it is being filled.
+    buffer: Vec<u8>,
+    reading: Option<JoinHandle<Read>>,
+}
+
+/// The buffer, and whether it has octets of the file.
+type Read = (Vec<u8>, io::Result<()>);
+
+impl Protected {
+    pub(super) fn new(offset: u64, end: u64) -> Self {
+        Self { offset, end, size: None, buffer: Vec::new(), reading: None }
+    }
+
+    /// Send a piece: its octets, and whether there may be more. Cancel safe.
+    pub(super) async fn piece(
+        &mut self,
+        socket: &Arc<Socket>,
+        file: &File,
+        disk: &Arc<Mutex<()>>,
+    ) -> Result<(u64, bool), TransferError> {
+        // One piece at a time, and no end before the last is with the system.
+        if !socket.relieve().map_err(TransferError::Connection)? {
+            socket.wait(Interest::WRITABLE).await.map_err(TransferError::Connection)?;
+            return Ok((0, true));
+        }
+        let (buffer, read) = match &mut self.reading {
+            Some(work) => {
+                let done = work.await.unwrap_or_else(|error| (Vec::new(), Err(io::Error::other(error))));
+                self.reading = None;
+                done
+            }
+            None => {
+                let size = file.size().map_err(wit_error)?;
+                if size < *self.size.get_or_insert(size) {
+                    // What was promised is no longer there.
+                    return Err(TransferError::Storage(storage::Error::Io.into()));
+                }
+                let length = size.min(self.end).saturating_sub(self.offset).min(PIECE);
+                if length == 0 {
+                    return Ok((0, false));
+                }
+                let cached = cache::holds(file.as_fd(), self.offset, length);
+                let (buffer, offset) = (std::mem::take(&mut self.buffer), self.offset);
+                if !cached {
+                    let alone = disk.clone().lock_owned().await;
+                    let file = file.clone();
+                    self.reading = Some(spawn_blocking(move || {
+                        let _alone = alone;
+                        read(&file, offset, length, buffer)
+                    }));
+                    return Ok((0, true));
+                }
+                read(file, offset, length, buffer)
+            }
+        };
+        self.buffer = buffer;
+        read.map_err(|_| TransferError::Storage(storage::Error::Io.into()))?;
+        // None: the file has become shorter, which the next piece finds.
+        socket.protect(&self.buffer).map_err(TransferError::Connection)?;
+        let octets = self.buffer.len() as u64;
+        self.offset += octets;
+        Ok((octets, true))
+    }
+}
+
+/// Fill `buffer` with up to `length` octets from `offset`.
+fn read(file: &File, offset: u64, length: u64, mut buffer: Vec<u8>) -> Read {
+    let length = usize::try_from(length).unwrap_or(usize::MAX);
+    buffer.clear();
+    buffer.reserve_exact(length);
+    let read = retry_on_intr(|| pread(file, spare_capacity(&mut buffer), offset));
+    buffer.truncate(length);
+    (buffer, read.map(|_| ()).map_err(io::Error::from))
+}
+
+/// Octets that are read and encrypted at once: as much as stays in the processor's cache on its way.
+const PIECE: u64 = 128 * 1024;

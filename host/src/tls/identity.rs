@@ -1,0 +1,206 @@
+//! Whom the server says it is: certificates with their keys, and which one a client is shown.
+
+use std::fmt::Write;
+use std::fs;
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use rcgen::{CertificateParams, DnType, KeyPair};
+use rustls::client::verify_server_name;
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
+use rustls::server::{ClientHello, ParsedCertificate, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use rustls::{Error, InconsistentKeys};
+use sha2::{Digest, Sha256};
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+use crate::config::IdentityFiles;
+
+/// All of them, in the order in which they were given.
+pub(super) type Identities = Arc<[Arc<Identity>]>;
+
+/// A certificate, those that vouch for it, and its key.
+#[derive(Debug)]
+pub(super) struct Identity(Arc<CertifiedKey>);
+
+impl Identity {
+    /// Read and checked. Errors name the file and what is wrong with it.
+    pub(super) fn load(provider: &CryptoProvider, files: &IdentityFiles) -> Result<Self> {
+        let (certificate, key) = (files.certificate.display(), files.key.display());
+        let chain = CertificateDer::pem_file_iter(&files.certificate)
+            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+            .with_context(|| format!("cannot read {certificate}"))?;
+        ensure!(!chain.is_empty(), "{certificate}: no certificate in it (PEM, BEGIN CERTIFICATE)");
+        let der = PrivateKeyDer::from_pem_file(&files.key)
+            .with_context(|| format!("{key}: no private key in it that can be read (PEM, without a password)"))?;
+        let mut identity = Self::new(provider, chain, der).map_err(|error| match error {
+            Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
+                anyhow!("{key}: not the key of the certificate in {certificate}")
+            }
+            Error::InvalidCertificate(_) => anyhow!("{certificate}: {error}"),
+            _ => anyhow!("{key}: {error}; it takes RSA, ECDSA and Ed25519"),
+        })?;
+        if let Some(ocsp) = &files.ocsp {
+            identity.ocsp = Some(fs::read(ocsp).with_context(|| format!("cannot read {}", ocsp.display()))?);
+        }
+        Ok(Self(Arc::new(identity)))
+    }
+
+    /// Made now, for this machine's names and these addresses; never written down.
+    pub(super) fn self_signed(provider: &CryptoProvider, addresses: &[IpAddr]) -> Result<Self> {
+        let made = || -> Result<Self> {
+            let name = fs::read_to_string(HOSTNAME).unwrap_or_default();
+            let host = Some(name.trim()).filter(|name| ServerName::try_from(*name).is_ok());
+            let names = ["localhost"].into_iter().chain(host).map(str::to_owned);
+            let addresses = addresses.iter().map(|address| address.to_canonical()).filter(|ip| !ip.is_unspecified());
+            let mut params =
+                CertificateParams::new(names.chain(addresses.map(|ip| ip.to_string())).collect::<Vec<_>>())?;
+            params.distinguished_name.push(DnType::CommonName, host.unwrap_or("localhost"));
+            let key = KeyPair::generate()?;
+            let chain = vec![params.self_signed(&key)?.der().clone()];
+            let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+            Ok(Self(Arc::new(Self::new(provider, chain, key)?)))
+        };
+        made().context("cannot make a certificate")
+    }
+
+    fn new(
+        provider: &CryptoProvider,
+        chain: Vec<CertificateDer<'static>>,
+        key: PrivateKeyDer<'static>,
+    ) -> Result<CertifiedKey, Error> {
+        let identity = CertifiedKey::new(chain, provider.key_provider.load_private_key(key)?);
+        match identity.keys_match() {
+            Ok(()) | Err(Error::InconsistentKeys(InconsistentKeys::Unknown)) => Ok(identity),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// That it is not valid now, which is for clients to mind and for the operator to know.
+    pub(super) fn out_of_date(&self, file: &Path) -> Option<String> {
+        let (_, certificate) = X509Certificate::from_der(self.0.cert.first()?).ok()?;
+        let validity = certificate.validity();
+        let (file, from, to) = (file.display(), validity.not_before, validity.not_after);
+        (!validity.is_valid()).then(|| format!("{file}: valid from {from} to {to}, and not now"))
+    }
+
+    /// Whether the certificate is for that name.
+    pub(super) fn is_for(&self, name: &ServerName<'_>) -> bool {
+        let certificate = self.0.cert.first().and_then(|certificate| ParsedCertificate::try_from(certificate).ok());
+        certificate.is_some_and(|certificate| verify_server_name(&certificate, name).is_ok())
+    }
+
+    /// The SHA-256 digest of the certificate, as other programs show it.
+    pub(super) fn fingerprint(&self) -> Option<String> {
+        let mut text = String::new();
+        for (at, octet) in Sha256::digest(self.0.cert.first()?).iter().enumerate() {
+            let _ = write!(text, "{}{octet:02X}", if at == 0 { "" } else { ":" });
+        }
+        Some(text)
+    }
+}
+
+/// Chooses the certificate that a client is shown: by the name it asks for (SNI), else by the one it has given
+/// before (HOST), else the first; of each, the first whose key it can check.
+#[derive(Debug)]
+pub(super) struct Resolver {
+    identities: Identities,
+    host: Option<ServerName<'static>>,
+}
+
+impl Resolver {
+    pub(super) fn new(identities: Identities, host: Option<ServerName<'static>>) -> Self {
+        Self { identities, host }
+    }
+}
+
+impl ResolvesServerCert for Resolver {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let usable = |identity: &&Arc<Identity>| identity.0.key.choose_scheme(hello.signature_schemes()).is_some();
+        let named =
+            |name: &ServerName<'_>| self.identities.iter().filter(|identity| identity.is_for(name)).find(usable);
+        let asked = hello.server_name().and_then(|name| ServerName::try_from(name).ok());
+        let identity = asked
+            .as_ref()
+            .and_then(named)
+            .or_else(|| self.host.as_ref().and_then(named))
+            .or_else(|| self.identities.iter().find(usable))?;
+        Some(identity.0.clone())
+    }
+}
+
+/// The name of this machine.
+const HOSTNAME: &str = "/proc/sys/kernel/hostname";
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use rcgen::{PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ED25519, PKCS_RSA_SHA256};
+    use rustls::crypto::aws_lc_rs::default_provider;
+    use tempfile::TempDir;
+
+    use super::*;
+
+    fn write(directory: &TempDir, name: &str, text: &str) -> PathBuf {
+        let path = directory.path().join(name);
+        fs::write(&path, text).unwrap();
+        path
+    }
+
+    fn pair(key: &KeyPair, name: &str) -> (String, String) {
+        let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        (params.self_signed(key).unwrap().pem(), key.serialize_pem())
+    }
+
+    #[test]
+    fn every_kind_of_key_and_every_mistake() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut last = None;
+        for algorithm in [&PKCS_RSA_SHA256, &PKCS_ECDSA_P256_SHA256, &PKCS_ECDSA_P384_SHA384, &PKCS_ED25519] {
+            let (certificate, key) = pair(&KeyPair::generate_for(algorithm).unwrap(), "host.example");
+            let certificate = write(&directory, "certificate.pem", &certificate);
+            let key = write(&directory, &format!("{algorithm:?}.pem"), &key);
+            let files = IdentityFiles { certificate, key: key.clone(), ocsp: None };
+            let identity = Identity::load(&default_provider(), &files).unwrap();
+            let is_for = |name: &str| identity.is_for(&ServerName::try_from(name).unwrap());
+            assert!(is_for("host.example") && is_for("HOST.example") && !is_for("example") && !is_for("192.0.2.1"));
+            last = Some((files, std::mem::replace(&mut last, None).map(|(files, _): (IdentityFiles, _)| files.key)));
+        }
+        let (good, other_key) = last.unwrap();
+        let other = |change: &dyn Fn(&mut IdentityFiles)| {
+            let mut files = good.clone();
+            change(&mut files);
+            format!("{:#}", Identity::load(&default_provider(), &files).unwrap_err())
+        };
+        let line = other(&|files| files.key = other_key.clone().unwrap());
+        assert!(line.contains("not the key of the certificate in"), "{line}");
+        let line = other(&|files| files.certificate = files.key.clone());
+        assert!(line.contains("no certificate in it"), "{line}");
+        let line = other(&|files| files.key = files.certificate.clone());
+        assert!(line.contains("no private key in it"), "{line}");
+        let missing = directory.path().join("missing");
+        for line in [
+            other(&|files| files.certificate = missing.clone()),
+            other(&|files| files.key = missing.clone()),
+            other(&|files| files.ocsp = Some(missing.clone())),
+        ] {
+            assert!(line.contains("missing") && line.contains("No such file"), "{line}");
+        }
+    }
+
+    #[test]
+    fn one_of_its_own_making() {
+        let addresses = ["192.0.2.1".parse().unwrap(), "0.0.0.0".parse().unwrap(), "2001:db8::1".parse().unwrap()];
+        let identity = Identity::self_signed(&default_provider(), &addresses).unwrap();
+        for name in ["localhost", "192.0.2.1", "2001:db8::1"] {
+            assert!(identity.is_for(&ServerName::try_from(name).unwrap()), "{name}");
+        }
+        assert!(!identity.is_for(&ServerName::try_from("0.0.0.0").unwrap()));
+        assert_eq!(identity.fingerprint().unwrap().len(), 32 * 3 - 1);
+    }
+}

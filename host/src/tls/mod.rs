@@ -1,0 +1,151 @@
+//! TLS of control and data connections (RFC 4217), of which the host alone knows keys and contents.
+
+mod bond;
+mod client;
+mod identity;
+mod layer;
+mod watch;
+
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::{Context, Result};
+use log::{info, warn};
+use rustls::ServerConfig;
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::pki_types::ServerName;
+use rustls::server::ProducesTickets;
+use rustls::version::{TLS12, TLS13};
+
+pub(crate) use bond::Bond;
+pub(crate) use client::names;
+pub(crate) use layer::Layer;
+pub(crate) use watch::watch;
+
+use crate::config::{Identities as Sources, IdentityFiles, SessionReuse, Tls as Settings};
+use identity::{Identities, Identity, Resolver};
+
+/// What all sessions share of it.
+pub(crate) struct Tls {
+    pub(crate) settings: Settings,
+    provider: Arc<CryptoProvider>,
+    /// One for as long as the server runs, so that tickets stay good when certificates change.
+    tickets: Arc<dyn ProducesTickets>,
+    /// Made at the start.
+    self_signed: Option<Arc<Identity>>,
+    current: Mutex<Current>,
+}
+
+/// What new sessions get.
+#[derive(Clone)]
+struct Current {
+    config: Arc<ServerConfig>,
+    identities: Identities,
+}
+
+impl Tls {
+    /// Read every file. `addresses` are the server's, for a certificate of its own making.
+    pub(crate) fn new(settings: Settings, addresses: &[IpAddr]) -> Result<Self> {
+        // Never the process's default: it belongs to the program that we are a part of.
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let self_signed = match settings.identities {
+            Sources::SelfSigned => Some(Arc::new(Identity::self_signed(&provider, addresses)?)),
+            Sources::Files(_) => None,
+        };
+        let tickets = aws_lc_rs::Ticketer::new().context("no key for TLS tickets")?;
+        let current = Mutex::new(load(&settings, &provider, self_signed.as_ref())?);
+        Ok(Self { settings, provider, tickets, self_signed, current })
+    }
+
+    /// Read every file again. New sessions get what is in them; if anything is wrong, what there was.
+    pub(crate) fn reload(&self) {
+        match load(&self.settings, &self.provider, self.self_signed.as_ref()) {
+            Ok(new) => {
+                *self.current.lock().unwrap_or_else(PoisonError::into_inner) = new;
+                info!("certificates are loaded again");
+            }
+            Err(error) => warn!("certificates stay what they were: {error:#}"),
+        }
+    }
+
+    /// What a new session gets. `host`: the name that its client has given (HOST), if it has.
+    pub(crate) fn bond(&self, host: Option<&str>) -> Result<Bond> {
+        let Current { config, identities } = self.current();
+        let mut config = ServerConfig::clone(&config);
+        if let Some(host) = host.and_then(server_name) {
+            config.cert_resolver = Arc::new(Resolver::new(identities, Some(host)));
+        }
+        let Settings { session_reuse, close_notify, .. } = self.settings;
+        Bond::new(config, &self.tickets, session_reuse, close_notify)
+    }
+
+    /// Whether that name is one of the server's. If it has but one certificate, all are.
+    pub(crate) fn knows(&self, host: &str) -> bool {
+        let identities = self.current().identities;
+        identities.len() == 1
+            || server_name(host).is_some_and(|name| identities.iter().any(|identity| identity.is_for(&name)))
+    }
+
+    /// The SHA-256 digest of the certificate that was made at the start.
+    pub(crate) fn fingerprint(&self) -> Option<String> {
+        self.self_signed.as_ref()?.fingerprint()
+    }
+
+    /// Every file that was read.
+    fn files(&self) -> impl Iterator<Item = &Path> {
+        let identities = match &self.settings.identities {
+            Sources::SelfSigned => &[][..],
+            Sources::Files(files) => files,
+        };
+        let authorities = self.settings.client_certificates.as_ref().map(|clients| &*clients.authorities);
+        identities
+            .iter()
+            .flat_map(|files| [Some(&*files.certificate), Some(&*files.key), files.ocsp.as_deref()])
+            .chain([authorities])
+            .flatten()
+    }
+
+    fn current(&self) -> Current {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// What is wrong with the certificates and keys of a configuration, each in a line that names the file.
+pub fn faults(settings: &Settings) -> Vec<String> {
+    let provider = aws_lc_rs::default_provider();
+    let Sources::Files(files) = &settings.identities else { return Vec::new() };
+    let fault = |files: &IdentityFiles| match Identity::load(&provider, files) {
+        Ok(identity) => identity.out_of_date(&files.certificate),
+        Err(error) => Some(format!("{error:#}")),
+    };
+    files.iter().filter_map(fault).collect()
+}
+
+/// Read every file.
+fn load(settings: &Settings, provider: &Arc<CryptoProvider>, self_signed: Option<&Arc<Identity>>) -> Result<Current> {
+    let identities: Identities = match (&settings.identities, self_signed) {
+        (Sources::Files(files), _) => {
+            let load = |files: &IdentityFiles| {
+                let identity = Identity::load(provider, files)?;
+                identity.out_of_date(&files.certificate).iter().for_each(|what| warn!("{what}"));
+                Ok(Arc::new(identity))
+            };
+            files.iter().map(load).collect::<Result<_>>()?
+        }
+        (Sources::SelfSigned, made) => made.cloned().into_iter().collect(),
+    };
+    let builder = ServerConfig::builder_with_provider(provider.clone()).with_protocol_versions(&[&TLS13, &TLS12])?;
+    let builder = match &settings.client_certificates {
+        None => builder.with_no_client_auth(),
+        Some(clients) => builder.with_client_cert_verifier(client::verifier(provider, clients)?),
+    };
+    let config = builder.with_cert_resolver(Arc::new(Resolver::new(identities.clone(), None)));
+    Ok(Current { config: Arc::new(config), identities })
+}
+
+/// A name as clients write it: of a host, or an address, with the brackets of RFC 7151 §3.1.
+fn server_name(name: &str) -> Option<ServerName<'static>> {
+    let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+    ServerName::try_from(bare).ok().map(|name| name.to_owned())
+}
