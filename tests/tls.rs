@@ -15,7 +15,7 @@ mod host;
 #[path = "support/secure.rs"]
 mod secure;
 
-use std::io::{Read, Write};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 use std::{fs, thread};
@@ -25,6 +25,7 @@ use host::Host;
 use rcgen::{KeyPair, PKCS_ED25519};
 use rustls::version::{TLS12, TLS13};
 use secure::{Authority, Secure, VERSIONS, closed, wrap};
+use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use wasi_ftpd_host::config::{ClientCertificates, Identities, SessionReuse, Tls, TlsPolicy};
 
@@ -427,4 +428,40 @@ fn a_self_signed_certificate() {
     let host = Host::start(|config| config.tls = Some(Tls::new(Identities::SelfSigned)));
     let fingerprint = host.fingerprint().unwrap();
     assert_eq!(fingerprint.split(':').count(), 32);
+}
+
+/// What instances have in their memories, and what follows these: whatever the engine maps from an image.
+fn instance_memories() -> Vec<u8> {
+    let maps = fs::read_to_string("/proc/self/maps").unwrap();
+    let mut memory = fs::File::open("/proc/self/mem").unwrap();
+    let (mut octets, mut end_of_image) = (Vec::new(), 0);
+    for line in maps.lines() {
+        let (range, rest) = line.split_once(' ').unwrap();
+        let (from, to) = range.split_once('-').unwrap();
+        let (from, to) = (u64::from_str_radix(from, 16).unwrap(), u64::from_str_radix(to, 16).unwrap());
+        // An image, and the pages that the memory has grown by.
+        if rest.contains("wasm-memory-image") || rest.starts_with("rw") && from == end_of_image {
+            end_of_image = to;
+            let mut part = vec![0; usize::try_from(to - from).unwrap()];
+            memory.seek(SeekFrom::Start(from)).unwrap();
+            memory.read_exact(&mut part).unwrap();
+            octets.extend(part);
+        }
+    }
+    octets
+}
+
+#[test]
+fn no_key_and_no_digest_of_a_password_in_an_instance() {
+    let server = Protected::start(|_| {});
+    let mut client = server.login();
+    client.expect("MKD seen-by-the-instance", 257);
+    let key =
+        KeyPair::from_pem(&fs::read_to_string(server.directory.path().join("127.0.0.1.key.pem")).unwrap()).unwrap();
+    let memories = instance_memories();
+    let holds = |part: &[u8]| memories.windows(part.len()).any(|window| window == part);
+    assert!(holds(b"seen-by-the-instance"), "this is the memory of the session");
+    // The scalar in the middle of the key, and the digest that the host keeps of the password.
+    assert!(!holds(&key.serialize_der()[36..60]));
+    assert!(!holds(&Sha256::digest(b"secret")[..16]));
 }
