@@ -23,7 +23,7 @@ use client::{Client, stranger};
 use guest::guest;
 use host::Host;
 use wasi_ftpd_host::accounts::Accounts;
-use wasi_ftpd_host::config::Config;
+use wasi_ftpd_host::config::{Config, Identities, Tls, TlsPolicy};
 
 /// Such a guest loses its session, and says so to its client.
 #[track_caller]
@@ -120,4 +120,23 @@ fn free_ports() -> std::ops::RangeInclusive<u16> {
             return first..=first + 9;
         }
     }
+}
+
+#[test]
+fn a_guest_that_lets_users_in_without_tls() {
+    // The second case of `result`, and of `denial`.
+    let denied = "(call $login) \
+        (i32.ne (i32.const 0x101) \
+            (i32.or (i32.load8_u (i32.const 64)) (i32.shl (i32.load8_u (i32.const 68)) (i32.const 8))))";
+    for policy in [TlsPolicy::Required, TlsPolicy::RequiredForData] {
+        let host = Host::start_component(Some(guest(denied)), |config| {
+            let mut tls = Tls::new(Identities::SelfSigned);
+            tls.policy = policy;
+            config.tls = Some(tls);
+        });
+        // Without an error of the guest's, there is no last word.
+        assert!(Client::silent(host.address()).try_reply().is_none());
+    }
+    let host = Host::start_component(Some(guest(denied)), |config| config.tls = Some(Tls::new(Identities::SelfSigned)));
+    assert_eq!(Client::silent(host.address()).reply().0, 421);
 }

@@ -171,18 +171,57 @@ fn an_upload_without_close_notify_is_cut_short() {
 }
 
 #[test]
-fn an_upload_that_ends_abruptly_after_its_close_notify_is_complete() {
+fn uploads_of_clients_that_never_read() {
     let server = Protected::start(|_| {});
-    let mut client = server.login();
-    for _ in 0..20 {
-        let mut stream = client.open(true, "STOR f");
-        stream.write_all(b"content").unwrap();
-        stream.conn.send_close_notify();
-        stream.flush().unwrap();
-        // With the ticket unread, that is a reset.
-        drop(stream);
-        assert_eq!((client.reply().0, client.reply().0), (150, 226));
+    let content = content();
+    for version in VERSIONS {
+        let mut client = Secure::explicit(server.address(), server.authority.client(version)).login();
+        for content in [&content[..], b"content"].repeat(5) {
+            let mut stream = client.open(true, "STOR f");
+            stream.write_all(content).unwrap();
+            stream.conn.send_close_notify();
+            stream.flush().unwrap();
+            // With anything unread, that is a reset.
+            drop(stream);
+            assert_eq!((client.reply().0, client.reply().0), (150, 226));
+            assert!(fs::read(server.host.root().join("f")).unwrap() == content);
+        }
     }
+}
+
+#[test]
+fn downloads_of_clients_that_are_slow_or_gone() {
+    let server = Protected::start(|_| {});
+    let content = content();
+    fs::write(server.host.root().join("f"), &content).unwrap();
+    let mut client = server.login();
+    let mut stream = client.open(true, "RETR f");
+    let mut octets = Vec::new();
+    while octets.len() < content.len() {
+        let mut piece = vec![0; 300_000];
+        let count = stream.read(&mut piece).unwrap();
+        assert_ne!(count, 0);
+        octets.extend_from_slice(&piece[..count]);
+        if octets.len() % 7 == 0 {
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+    assert_eq!(stream.read(&mut [0]).unwrap(), 0);
+    assert!(octets == content);
+    assert_eq!((client.reply().0, client.reply().0), (150, 226));
+
+    let mut stream = client.open(true, "RETR f");
+    stream.read_exact(&mut octets[..1000]).unwrap();
+    drop(stream);
+    assert_eq!((client.reply().0, client.reply().0), (150, 426));
+    // Stopped by the client: no close_notify, so that a part is not taken for the whole.
+    let mut stream = client.open(true, "RETR f");
+    stream.read_exact(&mut octets[..1000]).unwrap();
+    assert_eq!(client.reply().0, 150);
+    client.expect("ABOR", 426);
+    assert_eq!(client.reply().0, 226);
+    assert!(stream.read_to_end(&mut Vec::new()).is_err());
+    assert_eq!(client.receive(false, "RETR f").len(), content.len());
 }
 
 #[test]

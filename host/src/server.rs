@@ -73,7 +73,7 @@ impl Server {
             Some(settings) => {
                 let addresses = config.listen.iter().chain(&settings.implicit_listen).map(SocketAddr::ip);
                 let addresses: Vec<_> = addresses.chain(config.public_address).collect();
-                Some(Arc::new(Tls::new(settings, &addresses).context("TLS")?))
+                Some(Arc::new(Tls::new(settings, &addresses)?))
             }
         };
         // The rest is for those who have shown that they mean it.

@@ -100,8 +100,6 @@ pub type Stream = StreamOwned<ClientConnection, TcpStream>;
 
 /// TLS over a connection, before its handshake. `name`: of the server.
 pub fn wrap(config: &Arc<ClientConfig>, name: &str, socket: TcpStream) -> Stream {
-    // What waits for an acknowledgement is lost when a connection is reset.
-    socket.set_nodelay(true).unwrap();
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
     let name = ServerName::try_from(name.to_owned()).unwrap();
     StreamOwned::new(ClientConnection::new(config.clone(), name).unwrap(), socket)

@@ -33,7 +33,7 @@ pub(crate) struct TlsArgs {
     #[arg(long, value_name = "WHAT", value_parser = client_certificates, help_heading = TLS)]
     tls_client_certificates: Option<bool>,
 
-    /// Data connections that resume no TLS session of their control connection: off (nobody looks), allow (and log), enforce (refuse) [default: allow]
+    /// Data connections that do not resume the session: off, allow (and log), enforce [default: allow]
     #[arg(long, value_name = "WHAT", value_parser = session_reuse, help_heading = TLS)]
     tls_session_reuse: Option<SessionReuse>,
 

@@ -118,6 +118,17 @@ impl Socket {
     /// Wait for the client to take or give octets. Cancel safe.
     pub(super) async fn wait(&self, interest: tokio::io::Interest) -> Result<(), Error> {
         let due = self.progress().moved + self.stall;
+        if let Some(mut layer) = self.layer() {
+            let has_input = interest.is_readable() && layer.has_input();
+            drop(layer);
+            // Records of TLS with nothing in them are no progress, however many.
+            if Instant::now() >= due {
+                return Err(self.fail(Error::Timeout));
+            }
+            if has_input {
+                return Ok(());
+            }
+        }
         match timeout_at(due, self.stream.ready(interest)).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(_)) => Err(self.fail(Error::Broken)),
@@ -217,9 +228,6 @@ pub(super) struct Input(pub(super) Arc<Socket>);
 #[async_trait]
 impl Pollable for Input {
     async fn ready(&mut self) {
-        if self.0.layer().is_some_and(|mut layer| layer.has_input()) {
-            return;
-        }
         // An error is found by the read that follows.
         let _ = self.0.wait(tokio::io::Interest::READABLE).await;
     }

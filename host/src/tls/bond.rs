@@ -40,8 +40,9 @@ impl Bond {
             config
         };
         let mut control = make(false, &[b"ftp"], CONTROL_TICKETS);
+        let data_tickets = if reuse == SessionReuse::Enforce { DATA_TICKETS } else { 0 };
         // FileZilla has a name of its own for data connections.
-        let mut data = make(true, &[b"ftp", b"ftp-data"], DATA_TICKETS);
+        let mut data = make(true, &[b"ftp", b"ftp-data"], data_tickets);
         // For clients of TLS 1.2 without tickets; shared by nobody else.
         control.session_storage = ServerSessionMemoryCache::new(SESSIONS);
         data.session_storage = control.session_storage.clone();
@@ -111,11 +112,12 @@ impl ProducesTickets for Tickets {
 /// Octets that nobody guesses, and that are never the same twice.
 const ID_LENGTH: usize = 16;
 
-/// Clients use a ticket once, and some do not look for the new one that a data connection brings: enough for a
-/// small tree.
-const CONTROL_TICKETS: usize = 8;
+/// For clients that use each but once (curl, rustls).
+const CONTROL_TICKETS: usize = 16;
 
-/// In the place of the one that was used. No more: what an uploading client does not read makes its end a reset.
+/// In the place of the one that was used, where they must not run out. Not elsewhere: in TLS 1.3 it comes after
+/// the handshake, and clients that upload may never read it (rclone and all of Go's). Whoever closes with octets
+/// unread makes its system reset the connection and forget what it has not sent yet.
 const DATA_TICKETS: usize = 1;
 
 /// Sessions of one control connection that are remembered here and not by the client.

@@ -37,7 +37,7 @@ impl Identity {
         ensure!(!chain.is_empty(), "{certificate}: no certificate in it (PEM, BEGIN CERTIFICATE)");
         let der = PrivateKeyDer::from_pem_file(&files.key)
             .with_context(|| format!("{key}: no private key in it that can be read (PEM, without a password)"))?;
-        let mut identity = Self::new(provider, chain, der).map_err(|error| match error {
+        let mut identity = Self::of(provider, chain, der).map_err(|error| match error {
             Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
                 anyhow!("{key}: not the key of the certificate in {certificate}")
             }
@@ -63,12 +63,12 @@ impl Identity {
             let key = KeyPair::generate()?;
             let chain = vec![params.self_signed(&key)?.der().clone()];
             let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
-            Ok(Self(Arc::new(Self::new(provider, chain, key)?)))
+            Ok(Self(Arc::new(Self::of(provider, chain, key)?)))
         };
         made().context("cannot make a certificate")
     }
 
-    fn new(
+    fn of(
         provider: &CryptoProvider,
         chain: Vec<CertificateDer<'static>>,
         key: PrivateKeyDer<'static>,
@@ -169,7 +169,7 @@ mod tests {
             let identity = Identity::load(&default_provider(), &files).unwrap();
             let is_for = |name: &str| identity.is_for(&ServerName::try_from(name).unwrap());
             assert!(is_for("host.example") && is_for("HOST.example") && !is_for("example") && !is_for("192.0.2.1"));
-            last = Some((files, std::mem::replace(&mut last, None).map(|(files, _): (IdentityFiles, _)| files.key)));
+            last = Some((files, last.take().map(|(files, _): (IdentityFiles, _)| files.key)));
         }
         let (good, other_key) = last.unwrap();
         let other = |change: &dyn Fn(&mut IdentityFiles)| {

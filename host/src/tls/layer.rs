@@ -54,11 +54,15 @@ impl Layer {
         }
     }
 
-    /// Append what the client said to the spare capacity of `octets`. 0: it has said all (close_notify). Error
+    /// Append what the client said to the spare capacity of `octets`; `has_input` says whether to ask again
+    /// without waiting for the socket. 0: it has said all (close_notify). Error
     /// `UnexpectedEof`: the connection ended before that; `Unsupported`: what came next is not TLS.
     pub(crate) fn receive(&mut self, socket: &TcpStream, octets: &mut Vec<u8>) -> io::Result<usize> {
         let spare = octets.capacity() - octets.len();
-        while spare > 0 {
+        if spare == 0 {
+            return Ok(0);
+        }
+        for _ in 0..MAX_EMPTY {
             let mut reader = self.connection.reader();
             match reader.fill_buf() {
                 Ok(chunk) => {
@@ -72,7 +76,8 @@ impl Layer {
                 Err(error) => return Err(error),
             }
         }
-        Ok(0)
+        // Others have their turn; `has_input` or the socket says that there is more.
+        Err(io::ErrorKind::WouldBlock.into())
     }
 
     /// Whether `receive` has something to say without the socket.
@@ -239,6 +244,9 @@ impl Write for Wire<'_> {
 /// The types of records (RFC 8446 §5.1): change_cipher_spec to heartbeat. No command begins with one.
 const FIRST_TYPE: u8 = 20;
 const LAST_TYPE: u8 = 24;
+
+/// Records without octets for us that are dealt with at once: a client may send them without end.
+const MAX_EMPTY: usize = 64;
 
 /// Octets of a record's header.
 const MAX_HEADER: usize = 5;

@@ -131,14 +131,16 @@ fn load(settings: &Settings, provider: &Arc<CryptoProvider>, self_signed: Option
                 identity.out_of_date(&files.certificate).iter().for_each(|what| warn!("{what}"));
                 Ok(Arc::new(identity))
             };
-            files.iter().map(load).collect::<Result<_>>()?
+            files.iter().map(load).collect::<Result<_>>().context("--tls")?
         }
         (Sources::SelfSigned, made) => made.cloned().into_iter().collect(),
     };
     let builder = ServerConfig::builder_with_provider(provider.clone()).with_protocol_versions(&[&TLS13, &TLS12])?;
     let builder = match &settings.client_certificates {
         None => builder.with_no_client_auth(),
-        Some(clients) => builder.with_client_cert_verifier(client::verifier(provider, clients)?),
+        Some(clients) => {
+            builder.with_client_cert_verifier(client::verifier(provider, clients).context("--tls-client-ca")?)
+        }
     };
     let config = builder.with_cert_resolver(Arc::new(Resolver::new(identities.clone(), None)));
     Ok(Current { config: Arc::new(config), identities })
