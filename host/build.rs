@@ -12,7 +12,9 @@ mod tunables;
 
 fn main() {
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace is the parent");
+    // Not `env!`: a target directory may be shared, and with it this program, by several copies of the source.
+    let host = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR"));
+    let root = host.parent().expect("the workspace is the parent");
     for input in ["Cargo.toml", "Cargo.lock", "src", "wit"] {
         println!("cargo::rerun-if-changed={}", root.join(input).display());
     }

@@ -418,6 +418,24 @@ fn a_generated_password_is_shown_once_and_works() {
 }
 
 #[test]
+fn check_and_firewall() {
+    let root = tempdir().unwrap();
+    let here = root.path().to_str().unwrap();
+    let said = |arguments: &[&str]| {
+        let output = command().args(arguments).output().unwrap();
+        (output.status.success(), String::from_utf8(output.stdout).unwrap())
+    };
+    let free = ["--listen", "127.0.0.1:0", "--passive-ports", "50000-65535"];
+    assert_eq!(said(&[&["check", here][..], &free].concat()), (true, "Nothing is wrong\n".to_owned()));
+    let serve = Serve::start(root.path());
+    let (good, text) = said(&["check", here, "--listen", &serve.addresses[0], "--public-address", "10.0.0.1"]);
+    assert!(!good && text.contains("another program") && text.contains("10.0.0.1 is private"), "{text}");
+    let (_, text) =
+        said(&["firewall", here, "--listen", "0.0.0.0:21", "--for", "nftables", "--passive-ports", "5000-5010"]);
+    assert!(text.contains("tcp dport { 21, 5000-5010 }") && text.contains("tcp sport { 20 }"), "{text}");
+}
+
+#[test]
 fn mistakes_are_one_line_that_says_what_to_do() {
     let root = tempdir().unwrap();
     let serve = Serve::start(root.path());

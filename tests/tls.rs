@@ -136,7 +136,7 @@ fn nobody_logs_in_without_tls_where_it_is_required() {
 }
 
 #[test]
-fn an_upload_without_close_notify_is_cut_short() {
+fn bug_26_an_upload_without_close_notify_is_cut_short() {
     for version in VERSIONS {
         let server = Protected::start(|_| {});
         let mut client = Secure::explicit(server.address(), server.authority.client(version)).login();
@@ -225,7 +225,7 @@ fn downloads_of_clients_that_are_slow_or_gone() {
 }
 
 #[test]
-fn a_thief_with_a_session_of_its_own() {
+fn bug_03_a_thief_with_a_session_of_its_own() {
     for reuse in [SessionReuse::Enforce, SessionReuse::Allow, SessionReuse::Off] {
         for version in VERSIONS {
             let server = Protected::start(|tls| tls.session_reuse = reuse);
@@ -299,7 +299,7 @@ fn what_is_not_tls_ends_the_session() {
 }
 
 #[test]
-fn commands_before_the_handshake_are_not_run() {
+fn bug_05_commands_before_the_handshake_are_not_run() {
     let server = Protected::start(|_| {});
     let mut client = Client::connect(server.address());
     client.send("AUTH TLS\r\nUSER user\r\nPASS secret\r\nDELE f\r\n");

@@ -108,7 +108,7 @@ impl<E: Env> Session<'_, E> {
             if format.is_plain() {
                 env.end_of_transfer(progress.receive(env, &data, file)).await?;
             } else {
-                receive_encoded(env, &data, file, begin, Decoder::new(format), &progress).await?;
+                receive_encoded(env, &data, file, begin, port.is_protected(), Decoder::new(format), &progress).await?;
             }
             Ok(env.finish_data(data).await?)
         };
@@ -126,6 +126,7 @@ async fn receive_encoded<E: Env>(
     data: &E::Data,
     file: &E::File,
     mut at: u64,
+    protected: bool,
     mut decoder: Decoder,
     progress: &Progress<E>,
 ) -> Result<(), Failure> {
@@ -146,7 +147,8 @@ async fn receive_encoded<E: Env>(
             }
             progress.moved(env, 0).await;
         }
-        if !more || decoder.has_ended() {
+        // Under TLS, the client says that it closes the connection, and that must be heard.
+        if !more || !protected && decoder.need_not_close() {
             decoder.finish(&mut stored)?;
             return write_all(env, file, &mut stored).await;
         }

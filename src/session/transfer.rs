@@ -70,6 +70,10 @@ pub(super) struct DataPort<E: Env> {
 }
 
 impl<E: Env> DataPort<E> {
+    pub(super) fn is_protected(&self) -> bool {
+        self.protected
+    }
+
     pub(super) async fn open(&self, env: &E) -> Result<E::Data, Failure> {
         env.open_data(&self.port, self.protected).await.map_err(Failure::NotOpened)
     }

@@ -1,5 +1,7 @@
 //! The program itself, started as a user would, and the clients of others.
 
+#![allow(dead_code, reason = "each test program uses a part of it")]
+
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

@@ -6,6 +6,7 @@ fn typed(arguments: &[&str]) -> Result<ServeArgs, String> {
     let line = ["wasi-ftpd", "serve"].iter().chain(arguments);
     match Cli::try_parse_from(line) {
         Ok(Cli { command: Command::Serve(args) }) => Ok(args),
+        Ok(_) => panic!("not what was typed"),
         Err(error) => Err(error.to_string().lines().next().unwrap().to_owned()),
     }
 }

@@ -78,8 +78,13 @@ impl Decoder {
         Ok(())
     }
 
-    /// Whether the end of the file was said: the connection need not be closed to say it (RFC 959 §3.4).
-    pub fn has_ended(&self) -> bool {
+    /// Whether the end of the file was said in a mode that need not close the connection to say it (RFC 959 §3.4.2).
+    pub fn need_not_close(&self) -> bool {
+        matches!(self.mode, ModeDecoder::Block(_) | ModeDecoder::Compressed(_)) && self.has_ended()
+    }
+
+    /// Whether the mode allows no more octets.
+    fn has_ended(&self) -> bool {
         match &self.mode {
             ModeDecoder::Deflate(inflater) => inflater.ended,
             _ => self.local.ended,
