@@ -355,7 +355,7 @@ fn a_certificate_is_changed_under_live_sessions() {
     let server = Protected::start(|_| {});
     let content = content();
     fs::write(server.host.root().join("f"), &content).unwrap();
-    let mut clients: Vec<_> = (0..20).map(|_| server.login()).collect();
+    let mut clients: Vec<_> = (0..100).map(|_| server.login()).collect();
     let old = clients[0].certificate();
     // One in the middle of a transfer.
     let mut stream = clients[0].open(true, "RETR f");

@@ -25,28 +25,46 @@ pub enum Site {
 }
 
 /// What the table says of a SITE command.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Row {
     /// Its name, upper case; any case is understood.
     pub name: &'static str,
     /// Its argument, for SITE HELP.
     pub syntax: &'static str,
+    parse: fn(&[u8]) -> Option<Site>,
+}
+
+impl PartialEq for Row {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Row {}
+
+const fn row(name: &'static str, syntax: &'static str, parse: fn(&[u8]) -> Option<Site>) -> Row {
+    Row { name, syntax, parse }
 }
 
 /// Every SITE command, as FEAT and SITE HELP list them.
 pub static TABLE: &[Row] = &[
-    Row { name: "CHMOD", syntax: "mode pathname" },
-    Row { name: "COPY", syntax: "from to" },
-    Row { name: "CPFR", syntax: "pathname" },
-    Row { name: "CPTO", syntax: "pathname" },
-    Row { name: "HELP", syntax: "" },
-    Row { name: "IDLE", syntax: "[seconds]" },
-    Row { name: "MKDIR", syntax: "pathname" },
-    Row { name: "RMDIR", syntax: "pathname" },
-    Row { name: "SYMLINK", syntax: "target pathname" },
-    Row { name: "UMASK", syntax: "[mask]" },
-    Row { name: "UTIME", syntax: "YYYYMMDDhhmm[ss] pathname | pathname access modify create UTC" },
-    Row { name: "WHO", syntax: "" },
+    row("CHMOD", "mode pathname", |argument| {
+        let (digits, name) = word_and_rest(argument)?;
+        Some(Site::Chmod(mode(digits)?, name.to_vec()))
+    }),
+    row("COPY", "from to", |argument| two_names(argument).map(|(from, to)| Site::Copy(from, to))),
+    row("CPFR", "pathname", |argument| one_name(argument).map(Site::Cpfr)),
+    row("CPTO", "pathname", |argument| one_name(argument).map(Site::Cpto)),
+    row("HELP", "", |_| Some(Site::Help)),
+    row("IDLE", "[seconds]", |argument| optional(argument, seconds).map(Site::Idle)),
+    row("MKDIR", "pathname", |argument| one_name(argument).map(Site::Mkdir)),
+    row("RMDIR", "pathname", |argument| one_name(argument).map(Site::Rmdir)),
+    row("SYMLINK", "target pathname", |argument| two_names(argument).map(|(target, link)| Site::Symlink(target, link))),
+    row("UMASK", "[mask]", |argument| optional(argument, mode).map(Site::Umask)),
+    row("UTIME", "YYYYMMDDhhmm[ss] pathname | pathname access modify create UTC", |argument| {
+        utime(argument).map(|(time, name)| Site::Utime(time, name))
+    }),
+    row("WHO", "", |argument| argument.trim_ascii().is_empty().then_some(Site::Who)),
 ];
 
 /// Why an argument of SITE means nothing.
@@ -63,41 +81,23 @@ pub fn parse(argument: &[u8]) -> Result<Site, BadSite> {
     let argument = argument.trim_ascii_start();
     let (name, rest) = word_and_rest(argument).unwrap_or((argument.trim_ascii(), b""));
     let row = TABLE.iter().find(|row| row.name.as_bytes().eq_ignore_ascii_case(name)).ok_or(BadSite::Unknown)?;
-    parse_row(row, rest).ok_or(BadSite::Argument(row))
+    (row.parse)(rest).ok_or(BadSite::Argument(row))
 }
 
-fn parse_row(row: &Row, argument: &[u8]) -> Option<Site> {
-    let blank = argument.trim_ascii().is_empty();
-    let name = || (!argument.is_empty()).then(|| argument.to_vec());
-    Some(match row.name {
-        "CHMOD" => {
-            let (digits, name) = word_and_rest(argument)?;
-            Site::Chmod(mode(digits)?, name.to_vec())
-        }
-        "COPY" => {
-            let (from, to) = two_names(argument)?;
-            Site::Copy(from, to)
-        }
-        "CPFR" => Site::Cpfr(name()?),
-        "CPTO" => Site::Cpto(name()?),
-        "HELP" => Site::Help,
-        "IDLE" if blank => Site::Idle(None),
-        "IDLE" => Site::Idle(Some(u32::try_from(decimal(argument.trim_ascii())?).ok()?)),
-        "MKDIR" => Site::Mkdir(name()?),
-        "RMDIR" => Site::Rmdir(name()?),
-        "SYMLINK" => {
-            let (target, link) = two_names(argument)?;
-            Site::Symlink(target, link)
-        }
-        "UMASK" if blank => Site::Umask(None),
-        "UMASK" => Site::Umask(Some(mode(argument.trim_ascii())?)),
-        "UTIME" => {
-            let (time, name) = utime(argument)?;
-            Site::Utime(time, name)
-        }
-        "WHO" if blank => Site::Who,
-        _ => return None,
-    })
+/// A number that may be missing; `None` if it is none.
+fn optional(argument: &[u8], number: impl Fn(&[u8]) -> Option<u32>) -> Option<Option<u32>> {
+    match argument.trim_ascii() {
+        b"" => Some(None),
+        digits => number(digits).map(Some),
+    }
+}
+
+fn seconds(digits: &[u8]) -> Option<u32> {
+    u32::try_from(decimal(digits)?).ok()
+}
+
+fn one_name(argument: &[u8]) -> Option<Name> {
+    (!argument.is_empty()).then(|| argument.to_vec())
 }
 
 /// Two names: words, or in quotes if they have spaces.
