@@ -11,7 +11,7 @@ use crate::proto::glob;
 use crate::proto::options::{All, Options};
 use crate::proto::path::VPath;
 use crate::proto::reply::{Code, Reply};
-use crate::proto::wire::{Encoder, Format, Mode, Structure, Type};
+use crate::proto::wire::{Encoder, Format, Type};
 
 /// What an argument names.
 struct Target {
@@ -81,8 +81,7 @@ impl<E: Env> Session<'_, E> {
     ) -> Result<Reply, Reply> {
         let (env, volume) = (self.env, Rc::clone(&self.user()?.volume));
         let (format, level) = (listing_format(self.parameters.format), self.parameters.level);
-        let as_is =
-            format.structure == Structure::File && format.mode == Mode::Stream && format.representation == Type::Ascii;
+        let as_is = format == Format::default();
         let end: &[u8] = if as_is { b"\r\n" } else { b"\n" };
         let style = Style { form, options, names: self.control.names.clone(), end };
         let mut lister = Lister::new(env, volume, &path, what, style).await?;

@@ -10,8 +10,7 @@ use crate::proto::wire::{Encoder, Format};
 impl<E: Env> Session<'_, E> {
     pub(super) async fn retrieve(&mut self, name: &[u8]) -> Result<Reply, Reply> {
         let (port, start) = self.take_transfer_parameters()?;
-        let (env, user) = (self.env, self.user()?);
-        let path = user.directory.join(name)?;
+        let (env, user, path) = (self.env, self.user()?, self.path(name)?);
         let file = env.open(&user.volume, &path, Access::Read).await?;
         let size = env.size(&file).await?;
         let (format, level) = (self.parameters.format, self.parameters.level);

@@ -17,7 +17,8 @@ impl<E: Env> Session<'_, E> {
             Start::At(offset) => Access::Resume(self.stored_offset(offset)?),
             Start::Range(..) => return Err(no_range()),
         };
-        self.receive(port, name, access, Direction::Store).await
+        let path = self.new_path(name)?;
+        self.receive(port, path, access, Direction::Store).await
     }
 
     /// Where in the stored file a restart offset is.
@@ -35,17 +36,18 @@ impl<E: Env> Session<'_, E> {
         if let Start::Range(..) = start {
             return Err(no_range());
         }
-        self.not_a_resumed_replacement(name).await?;
-        self.receive(port, name, Access::Append, Direction::Append).await
+        let path = self.new_path(name)?;
+        self.not_a_resumed_replacement(&path).await?;
+        self.receive(port, path, Access::Append, Direction::Append).await
     }
 
     /// APPE behind SIZE goes on with an upload, as curl has it. If one that was to replace this file was cut short,
     /// SIZE told that of the old file, and what comes now would be the end of another.
-    async fn not_a_resumed_replacement(&self, name: &[u8]) -> Result<(), Reply> {
-        let (user, path) = (self.user()?, self.path(name)?);
-        if self.sized.as_ref() == Some(&path)
-            && self.env.stat(&user.volume, &path).await.is_ok()
-            && self.env.unfinished(&user.volume, &path).await.is_ok()
+    async fn not_a_resumed_replacement(&self, path: &VPath) -> Result<(), Reply> {
+        let user = self.user()?;
+        if self.sized.as_ref() == Some(path)
+            && self.env.stat(&user.volume, path).await.is_ok()
+            && self.env.unfinished(&user.volume, path).await.is_ok()
         {
             return Err(Reply::new(Code::BadRestart, "An upload of this file was cut short; send all of it again"));
         }
@@ -55,11 +57,10 @@ impl<E: Env> Session<'_, E> {
     async fn receive(
         &mut self,
         port: DataPort<E>,
-        name: &[u8],
+        path: VPath,
         access: Access,
         direction: Direction,
     ) -> Result<Reply, Reply> {
-        let path = self.new_path(name)?;
         let file = self.env.open(&self.user()?.volume, &path, access).await.map_err(to_be_written)?;
         let begin = match access {
             Access::Resume(offset) => offset,

@@ -156,9 +156,11 @@ impl<E: Env> Session<'_, E> {
         let mut result = self.attend_work(work, progress).await;
         // In stream mode the end of a file and the end of a client look alike (RFC 959 §3.4.1). A process that is
         // killed closes both connections, one a moment after the other.
-        self.env.yield_now().await;
-        if result.is_ok() && direction != Direction::Retrieve && self.control.is_closed() {
-            result = Err(Failure::ClientGone);
+        if result.is_ok() && direction != Direction::Retrieve {
+            self.env.yield_now().await;
+            if self.control.is_closed() {
+                result = Err(Failure::ClientGone);
+            }
         }
         if let (Ok(()), Some(file)) = (&result, stored) {
             result = self.env.finish_file(file).await.map_err(Failure::Storage);
