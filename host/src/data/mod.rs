@@ -2,6 +2,7 @@
 //! in [`socket`] and [`transfer`]; here they only meet the guest.
 
 mod cache;
+mod extent;
 mod port;
 mod protected;
 mod socket;

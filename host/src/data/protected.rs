@@ -12,18 +12,14 @@ use tokio::sync::Mutex;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::cache;
+use super::extent::Extent;
 use super::socket::Socket;
-use super::transfer::wit_error;
 use crate::bindings::ftpd::server::data::TransferError;
 use crate::storage::{self, File};
 
-/// From the file at `offset` to the socket.
+/// From the file to the socket, through a buffer.
 pub(super) struct Protected {
-    offset: u64,
-    /// Where to end, if the file reaches that far.
-    end: u64,
-    /// The size of the file when it was first looked at.
-    size: Option<u64>,
+    extent: Extent,
     /// Used again and again. Away while it is being filled.
     buffer: Vec<u8>,
     reading: Option<JoinHandle<Read>>,
@@ -33,8 +29,8 @@ pub(super) struct Protected {
 type Read = (Vec<u8>, io::Result<()>);
 
 impl Protected {
-    pub(super) fn new(offset: u64, end: u64) -> Self {
-        Self { offset, end, size: None, buffer: Vec::new(), reading: None }
+    pub(super) fn new(extent: Extent) -> Self {
+        Self { extent, buffer: Vec::new(), reading: None }
     }
 
     /// Send a piece: its octets, and whether there may be more. Cancel safe.
@@ -56,17 +52,12 @@ impl Protected {
                 done
             }
             None => {
-                let size = file.size().map_err(wit_error)?;
-                if size < *self.size.get_or_insert(size) {
-                    // What was promised is no longer there.
-                    return Err(TransferError::Storage(storage::Error::Io.into()));
-                }
-                let length = size.min(self.end).saturating_sub(self.offset).min(PIECE);
+                let (offset, length) = (self.extent.offset, self.extent.next(file, PIECE)?);
                 if length == 0 {
                     return Ok((0, false));
                 }
-                let cached = cache::holds(file.as_fd(), self.offset, length);
-                let (buffer, offset) = (std::mem::take(&mut self.buffer), self.offset);
+                let cached = cache::holds(file.as_fd(), offset, length);
+                let buffer = std::mem::take(&mut self.buffer);
                 if !cached {
                     let alone = disk.clone().lock_owned().await;
                     let file = file.clone();
@@ -84,7 +75,7 @@ impl Protected {
         // None: the file has become shorter, which the next piece finds.
         socket.protect(&self.buffer).map_err(TransferError::Connection)?;
         let octets = self.buffer.len() as u64;
-        self.offset += octets;
+        self.extent.offset += octets;
         Ok((octets, true))
     }
 }

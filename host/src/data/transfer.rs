@@ -17,6 +17,7 @@ use wasmtime_wasi_io::async_trait;
 use wasmtime_wasi_io::poll::Pollable;
 
 use super::cache;
+use super::extent::Extent;
 use super::protected::Protected;
 use super::socket::Socket;
 use crate::attempt::attempt;
@@ -41,13 +42,9 @@ enum Way {
     Receive(Receiving),
 }
 
-/// From the file at `offset` to the socket.
+/// From the file to the socket, inside the kernel.
 struct Sending {
-    offset: u64,
-    /// Where to end, if the file reaches that far.
-    end: u64,
-    /// The size of the file when it was first looked at.
-    size: Option<u64>,
+    extent: Extent,
     /// A piece that waits for the disk.
     cold: Option<JoinHandle<io::Result<usize>>>,
 }
@@ -65,10 +62,10 @@ type Written = (Vec<u8>, Result<(), storage::Error>);
 impl Transfer {
     /// Send up to `length` octets from `offset`.
     pub(super) fn send(socket: Arc<Socket>, file: File, offset: u64, length: u64, disk: Arc<Mutex<()>>) -> Self {
-        let end = offset.saturating_add(length);
+        let extent = Extent::new(offset, offset.saturating_add(length));
         let way = match socket.protected() {
-            true => Way::Protect(Protected::new(offset, end)),
-            false => Way::Send(Sending { offset, end, size: None, cold: None }),
+            true => Way::Protect(Protected::new(extent)),
+            false => Way::Send(Sending { extent, cold: None }),
         };
         Self::new(socket, file, disk, way)
     }
@@ -135,33 +132,27 @@ impl Sending {
                 sent
             }
             None => {
-                let size = file.size().map_err(wit_error)?;
-                if size < *self.size.get_or_insert(size) {
-                    // What was promised is no longer there.
-                    return Err(TransferError::Storage(storage::Error::Io.into()));
-                }
-                let length = size.min(self.end).saturating_sub(self.offset).min(PIECE);
+                let (offset, length) = (self.extent.offset, self.extent.next(file, PIECE)?);
                 if length == 0 {
                     return Ok((0, false));
                 }
-                if !cache::holds(file.as_fd(), self.offset, length) {
+                if !cache::holds(file.as_fd(), offset, length) {
                     let alone = disk.clone().lock_owned().await;
-                    let (socket, file, offset) = (socket.clone(), file.clone(), self.offset);
+                    let (socket, file) = (socket.clone(), file.clone());
                     self.cold = Some(spawn_blocking(move || {
                         let _alone = alone;
                         sendfile(&socket, &file, offset, length)
                     }));
                     return Ok((0, true));
                 }
-                sendfile(socket, file, self.offset, length)
+                sendfile(socket, file, offset, length)
             }
         };
         match sent {
             Ok(sent) => {
-                self.offset += sent as u64;
+                self.extent.offset += sent as u64;
                 // None: the file has become shorter, which the next piece finds.
-                let done = self.offset == self.end || self.size == Some(self.offset);
-                Ok((sent as u64, sent == 0 || !done))
+                Ok((sent as u64, sent == 0 || !self.extent.done()))
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 socket.wait(Interest::WRITABLE).await.map_err(TransferError::Connection)?;

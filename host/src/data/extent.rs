@@ -1,0 +1,34 @@
+//! The part of a file that is to be sent.
+
+use super::transfer::wit_error;
+use crate::bindings::ftpd::server::data::TransferError;
+use crate::storage::{self, File};
+
+/// What is still to send: from `offset` to `end`, if the file reaches that far.
+pub(super) struct Extent {
+    pub(super) offset: u64,
+    end: u64,
+    /// The size of the file when it was first looked at.
+    size: Option<u64>,
+}
+
+impl Extent {
+    pub(super) fn new(offset: u64, end: u64) -> Self {
+        Self { offset, end, size: None }
+    }
+
+    /// The length of the next piece, at most `most`; 0 at the end. An error if the file has become shorter: what was
+    /// promised is no longer there.
+    pub(super) fn next(&mut self, file: &File, most: u64) -> Result<u64, TransferError> {
+        let size = file.size().map_err(wit_error)?;
+        if size < *self.size.get_or_insert(size) {
+            return Err(TransferError::Storage(storage::Error::Io.into()));
+        }
+        Ok(size.min(self.end).saturating_sub(self.offset).min(most))
+    }
+
+    /// Whether all is sent, as far as is known without another look at the file.
+    pub(super) fn done(&self) -> bool {
+        self.offset == self.end || self.size == Some(self.offset)
+    }
+}
