@@ -1,7 +1,7 @@
 //! Processor time of a server with all its processes, and where they run.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -10,36 +10,37 @@ use rustix::thread::{CpuSet, Pid, sched_getaffinity, sched_setaffinity};
 
 /// The processes of a server, from their first moment to their last.
 pub(crate) struct Group {
-    directory: PathBuf,
+    /// Without the right to make one, nothing is known of them.
+    directory: Option<PathBuf>,
 }
 
 impl Group {
-    /// A control group (cgroup v1 with cpuacct, or v2) of that name. Fails without the right to make one.
-    pub(crate) fn new(name: &str) -> Result<Self> {
+    /// A control group (cgroup v1 with cpuacct, or v2) of that name.
+    pub(crate) fn new(name: &str) -> Self {
         let parent = ["/sys/fs/cgroup/cpuacct", "/sys/fs/cgroup"]
             .into_iter()
-            .find(|path| fs::exists(format!("{path}/cgroup.procs")).unwrap_or(false))
-            .context("no control groups here")?;
-        let directory = PathBuf::from(parent).join(format!("ftp-bench-{}-{name}", std::process::id()));
-        fs::create_dir(&directory).context("no control group; run it as root")?;
-        Ok(Self { directory })
+            .find(|path| fs::exists(format!("{path}/cgroup.procs")).unwrap_or(false));
+        let directory = parent.map(|parent| format!("{parent}/ftp-bench-{}-{name}", std::process::id()));
+        Self { directory: directory.map(PathBuf::from).filter(|directory| fs::create_dir(directory).is_ok()) }
     }
 
     /// `program`, which joins the group before it starts.
-    pub(crate) fn command(&self, program: &std::path::Path) -> Command {
+    pub(crate) fn command(&self, program: &Path) -> Command {
+        let Some(directory) = &self.directory else { return Command::new(program) };
         let mut command = Command::new("/bin/sh");
-        command.args(["-c", "echo 0 >\"$0\" && exec \"$@\""]).arg(self.directory.join("cgroup.procs")).arg(program);
+        command.args(["-c", "echo 0 >\"$0\" && exec \"$@\""]).arg(directory.join("cgroup.procs")).arg(program);
         command
     }
 
     /// Used so far by all that are and were in it.
-    pub(crate) fn time(&self) -> Result<Duration> {
-        if let Ok(text) = fs::read_to_string(self.directory.join("cpuacct.usage")) {
-            return Ok(Duration::from_nanos(text.trim().parse()?));
+    pub(crate) fn time(&self) -> Option<Duration> {
+        let directory = self.directory.as_ref()?;
+        if let Ok(text) = fs::read_to_string(directory.join("cpuacct.usage")) {
+            return Some(Duration::from_nanos(text.trim().parse().ok()?));
         }
-        let text = fs::read_to_string(self.directory.join("cpu.stat"))?;
-        let microseconds = text.lines().find_map(|line| line.strip_prefix("usage_usec ")).context("no usage_usec")?;
-        Ok(Duration::from_micros(microseconds.parse()?))
+        let text = fs::read_to_string(directory.join("cpu.stat")).ok()?;
+        let microseconds = text.lines().find_map(|line| line.strip_prefix("usage_usec "))?;
+        Some(Duration::from_micros(microseconds.parse().ok()?))
     }
 
     /// The processes that are in it.
@@ -48,7 +49,8 @@ impl Group {
     }
 
     fn ids(&self, file: &str) -> Result<Vec<i32>> {
-        let text = fs::read_to_string(self.directory.join(file))?;
+        let directory = self.directory.as_ref().context("no control group; run it as root")?;
+        let text = fs::read_to_string(directory.join(file))?;
         Ok(text.lines().filter_map(|line| line.parse().ok()).collect())
     }
 
@@ -81,7 +83,9 @@ impl Group {
 impl Drop for Group {
     fn drop(&mut self) {
         self.end();
-        let _ = fs::remove_dir(&self.directory);
+        if let Some(directory) = &self.directory {
+            let _ = fs::remove_dir(directory);
+        }
     }
 }
 

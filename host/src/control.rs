@@ -6,7 +6,6 @@ use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rustix::net::sockopt;
 use tokio::io::Interest;
 use tokio::sync::Notify;
 use wasmtime::component::Resource;
@@ -47,12 +46,6 @@ pub(crate) struct Control {
 impl Control {
     /// Of a client that has just connected.
     pub(crate) fn new(socket: TcpStream, peer: SocketAddr, implicit: bool) -> io::Result<Self> {
-        // A reply must not wait for the acknowledgement of the one before.
-        socket.set_nodelay(true)?;
-        // Telnet's urgent octet (IAC DM before ABOR, RFC 959 §4.1.3) stays in its place.
-        sockopt::set_socket_oobinline(&socket, true)?;
-        // A client that lost power is noticed at last.
-        sockopt::set_socket_keepalive(&socket, true)?;
         let local = canonical(socket.local_addr()?);
         Ok(Self {
             socket: Stream::new(socket),
@@ -117,7 +110,8 @@ impl Control {
         }
     }
 
-    /// Say a last line and close, so that it arrives: unread octets would make the end a reset.
+    /// Say a last line before the connection is dropped, so that it arrives: unread octets would make the end a
+    /// reset.
     pub(crate) fn close(&self, last: &[u8]) {
         self.line().close(&self.socket, last);
         for _ in 0..MAX_UNREAD {
@@ -125,7 +119,6 @@ impl Control {
                 break;
             }
         }
-        let _ = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Write);
     }
 
     /// Begin a handshake, after what was written before. An error says why there can be none.

@@ -4,6 +4,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
 
 use anyhow::{Context, Result, anyhow};
+use rustix::net::sockopt;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::config::{ActivePort, Config};
@@ -12,6 +13,12 @@ use crate::config::{ActivePort, Config};
 /// connections.
 pub(crate) fn control(address: SocketAddr, config: &Config) -> Result<StdListener> {
     let listener = listener(address, CONTROL_BACKLOG).map_err(|error| explain(&error, address))?;
+    // Connections have these from their listener. A reply must not wait for the acknowledgement of the one before.
+    sockopt::set_tcp_nodelay(&listener, true)?;
+    // Telnet's urgent octet (IAC DM before ABOR, RFC 959 §4.1.3) stays in its place.
+    sockopt::set_socket_oobinline(&listener, true)?;
+    // A client that lost power is noticed at last.
+    sockopt::set_socket_keepalive(&listener, true)?;
     let bound = listener.local_addr()?;
     if let Some(port) = active_port(config.active_port, bound.port()) {
         try_active(SocketAddr::new(bound.ip(), port), config.active_port)?;

@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use log::{error, info, warn};
 use tokio::io::Interest;
 use tokio::sync::{Semaphore, watch};
-use tokio::task::{JoinSet, spawn_blocking};
+use tokio::task::{JoinSet, spawn_blocking, yield_now};
 use tokio::time::sleep;
 
 use crate::config::Config;
@@ -133,9 +133,9 @@ impl Server {
         let mut accepting = JoinSet::new();
         for (listeners, implicit) in [(self.listeners, false), (self.implicit, true)] {
             for listener in listeners {
-                let accept = accept(self.shared.clone(), workers.clone(), listener, implicit);
-                if let Some(first) = workers.first() {
-                    accepting.spawn_on(accept, first);
+                for (number, worker) in workers.accepting() {
+                    let (shared, workers, listener) = (self.shared.clone(), workers.clone(), listener.try_clone()?);
+                    accepting.spawn_on(accept(shared, workers.clone(), number, listener, implicit), worker);
                 }
             }
         }
@@ -159,15 +159,17 @@ fn too_many(config: &Config) -> String {
     format!("cannot make ready for {} connections; try fewer", config.limits.connections)
 }
 
-async fn accept(shared: Arc<Shared>, workers: Arc<Workers>, listener: StdListener, implicit: bool) {
+async fn accept(shared: Arc<Shared>, workers: Arc<Workers>, number: usize, listener: StdListener, implicit: bool) {
     let listener = Listener::new(listener);
     loop {
         match listener.accept() {
-            Ok((socket, peer)) => greet(&shared, &workers, socket, peer, implicit),
+            Ok((socket, peer)) => greet(&shared, &workers, number, socket, peer, implicit),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 if let Err(error) = listener.ready(Interest::READABLE).await {
                     return error!("cannot accept connections: {error}");
                 }
+                // Sessions that are over make room first: a client that comes again finds its thread free.
+                yield_now().await;
             }
             Err(error) if is_the_clients(&error) => {}
             Err(error) => {
@@ -185,7 +187,14 @@ fn is_the_clients(error: &io::Error) -> bool {
 }
 
 /// Start a session, or turn the client away.
-fn greet(shared: &Arc<Shared>, workers: &Workers, mut socket: StdStream, peer: SocketAddr, implicit: bool) {
+fn greet(
+    shared: &Arc<Shared>,
+    workers: &Workers,
+    number: usize,
+    mut socket: StdStream,
+    peer: SocketAddr,
+    implicit: bool,
+) {
     let Some(admission) = Admission::new(shared, peer.ip()) else {
         warn!("{peer}: turned away, too many connections");
         if !implicit {
@@ -195,7 +204,7 @@ fn greet(shared: &Arc<Shared>, workers: &Workers, mut socket: StdStream, peer: S
     };
     // Before the task runs, so that a stop waits for it.
     let (shared, mut stop) = (shared.clone(), shared.stop.subscribe());
-    workers.spawn(async move || {
+    workers.spawn(number, async move || {
         let control = match Control::new(socket, peer, implicit) {
             Ok(control) => Arc::new(control),
             Err(error) => return warn!("{peer}: lost at once: {error}"),

@@ -30,15 +30,22 @@ impl Workers {
         (0..count).map(Worker::new).collect::<io::Result<_>>().map(Self)
     }
 
-    /// Where connections are accepted. As long as it has no more sessions than others, it keeps those that come:
-    /// the way to another thread is longer than a log-in.
-    pub(crate) fn first(&self) -> Option<&Handle> {
-        self.0.first().map(|worker| &worker.handle)
+    /// Those that accept connections, by number: enough to share the work, and so few that a connection does not wake
+    /// many for one.
+    pub(crate) fn accepting(&self) -> impl Iterator<Item = (usize, &Handle)> {
+        self.0.iter().take(ACCEPTING).map(|worker| &worker.handle).enumerate()
     }
 
-    /// Run a session where there are fewest.
-    pub(crate) fn spawn<F: Future<Output = ()> + Send + 'static>(&self, session: impl FnOnce() -> F + Send + 'static) {
-        let Some(worker) = self.0.iter().min_by_key(|worker| worker.sessions.load(Ordering::Relaxed)) else { return };
+    /// Run a session where there are fewest: on the thread of that number, which calls this, if no other has fewer.
+    pub(crate) fn spawn<F: Future<Output = ()> + Send + 'static>(
+        &self,
+        here: usize,
+        session: impl FnOnce() -> F + Send + 'static,
+    ) {
+        let sessions = |worker: &&Worker| worker.sessions.load(Ordering::Relaxed);
+        let least = self.0.iter().map(|worker| sessions(&worker)).min();
+        let here = self.0.get(here).filter(|worker| Some(sessions(worker)) == least);
+        let Some(worker) = here.or_else(|| self.0.iter().min_by_key(sessions)) else { return };
         worker.sessions.fetch_add(1, Ordering::Relaxed);
         let counted = Counted(worker.sessions.clone());
         worker.handle.spawn(async move {
@@ -82,6 +89,9 @@ impl Drop for Counted {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
+
+/// Threads that accept connections.
+const ACCEPTING: usize = 2;
 
 /// How long work that waits for a disk may go on when everything else has ended.
 const HANGING: Duration = Duration::from_secs(1);

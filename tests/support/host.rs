@@ -98,7 +98,7 @@ impl Host {
     pub fn stop(&mut self) {
         self.stop.take();
         if let Some(serving) = self.serving.take() {
-            RUNTIME.block_on(serving).unwrap();
+            RUNTIME.block_on(serving).unwrap().unwrap();
         }
     }
 }

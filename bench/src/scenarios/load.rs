@@ -14,7 +14,7 @@ pub(super) struct Done {
     pub(super) count: u64,
     pub(super) steps: Vec<Duration>,
     elapsed: Duration,
-    cpu: Duration,
+    cpu: Option<Duration>,
 }
 
 impl Done {
@@ -22,7 +22,7 @@ impl Done {
     pub(super) fn rate(&self, per: f64, cpu_per: f64) -> Figures {
         let count = self.count as f64;
         let value = count / per / self.elapsed.as_secs_f64();
-        Figures { value, cpu: Some(self.cpu.as_secs_f64() / (count / cpu_per)) }
+        Figures { value, cpu: self.cpu.map(|cpu| cpu.as_secs_f64() / (count / cpu_per)) }
     }
 
     /// The duration in microseconds that so many of a hundred steps do not exceed, and the processor time of a
@@ -31,7 +31,7 @@ impl Done {
         self.steps.sort_unstable();
         let at = self.steps.len().saturating_sub(1) * hundredth / 100;
         let value = self.steps.get(at).map_or(f64::NAN, |step| step.as_secs_f64() * 1e6);
-        Figures { value, cpu: Some(self.cpu.as_secs_f64() * 1e3 / self.steps.len() as f64) }
+        Figures { value, cpu: self.cpu.map(|cpu| cpu.as_secs_f64() * 1e3 / self.steps.len() as f64) }
     }
 }
 
@@ -77,12 +77,13 @@ pub(super) fn run<S: Send>(
         };
         let working: Vec<_> = (0..workers).map(|worker| scope.spawn(move || work(worker))).collect();
         made_ready.wait();
-        let cpu = turn.server.group.time()?;
+        let before = turn.server.group.time();
         started.wait();
         let begun = Instant::now();
         let done: Vec<Result<_>> =
             working.into_iter().map(|work| work.join().unwrap_or_else(|_| Err(anyhow!("a worker failed")))).collect();
-        let (elapsed, cpu) = (begun.elapsed(), turn.server.group.time()?.saturating_sub(cpu));
+        let (elapsed, after) = (begun.elapsed(), turn.server.group.time());
+        let cpu = before.zip(after).map(|(before, after)| after.saturating_sub(before));
         let (mut count, mut steps) = (0, Vec::new());
         for done in done {
             let (more, taken, _state) = done?;

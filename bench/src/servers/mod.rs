@@ -84,7 +84,7 @@ impl Server {
         if !program.exists() {
             return Ok(None);
         }
-        let group = Group::new(&format!("{}{suffix}", kind.name))?;
+        let group = Group::new(&format!("{}{suffix}", kind.name));
         let scratch = tempfile::tempdir()?;
         let port = free_port()?;
         let identity = Identity::new(scratch.path())?;
