@@ -165,13 +165,12 @@ impl Socket {
 
     /// Close in good order: all was sent, and the client has not gone.
     pub(super) fn finish(self: &Arc<Self>) -> Result<(), Error> {
-        if !self.relieve()? {
+        // An upload under TLS: its end was seen, and the client need not wait for ours.
+        let done = self.layer().is_some_and(|layer| layer.closed() && !layer.wrote());
+        if !done && !self.relieve()? {
             return Err(Error::Pending);
         }
-        let mut done = false;
         if let Some(mut layer) = self.layer() {
-            // An upload: its end was seen, and the client need not wait for ours.
-            done = layer.closed() && !layer.wrote();
             layer.close();
             match layer.flush(&self.stream) {
                 Ok(true) => {}
