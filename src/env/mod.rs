@@ -207,8 +207,8 @@ pub trait Env {
     /// Set the lower nine bits of the mode.
     async fn set_mode(&self, volume: &Self::Volume, path: &VPath, mode: u32) -> Result<(), StorageError>;
 
-    /// The bits that the mode of something new does not get.
-    fn umask(&self, volume: &Self::Volume) -> u32;
+    /// The bits that the mode of something new does not get. `None`: this storage knows no modes.
+    fn umask(&self, volume: &Self::Volume) -> Option<u32>;
 
     /// Set these, the lower nine bits.
     fn set_umask(&self, volume: &Self::Volume, mask: u32);

@@ -81,6 +81,11 @@ impl Writer {
         self.writable().await.map(|_| ())
     }
 
+    /// Whether everything written has left, or never will.
+    pub fn is_idle(&self) -> bool {
+        !matches!(self.stream.check_write(), Ok(0))
+    }
+
     async fn writable(&self) -> Result<u64, Broken> {
         loop {
             match self.stream.check_write() {

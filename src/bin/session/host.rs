@@ -379,8 +379,8 @@ impl Env for Host {
         volume.set_mode(path.as_bytes(), mode).map_err(convert::storage_error)
     }
 
-    fn umask(&self, volume: &Volume) -> u32 {
-        volume.umask()
+    fn umask(&self, volume: &Volume) -> Option<u32> {
+        Some(volume.umask())
     }
 
     fn set_umask(&self, volume: &Volume, mask: u32) {

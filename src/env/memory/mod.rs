@@ -16,7 +16,6 @@ use std::rc::Rc;
 use std::task::Poll;
 
 pub use client::Client;
-use encoding_rs::Encoding;
 pub use files::Files;
 pub use net::{Connection, Port, Transfer};
 use net::{Pipe, PortState};
@@ -26,6 +25,7 @@ use super::{
     Access, DataError, Denial, Ending, Env, Event, Gone, Grant, Outcome, Received, StorageError, Times, TlsPolicy,
     TransferError,
 };
+use crate::proto::charset;
 use crate::proto::checksum::Algorithm;
 use crate::proto::entry::{Attributes, Entry, Permissions, Time};
 use crate::proto::path::VPath;
@@ -248,13 +248,11 @@ impl Env for Memory {
     }
 
     fn encode(&self, charset: &str, text: &str) -> Option<Vec<u8>> {
-        let (octets, _, lossy) = Encoding::for_label(charset.as_bytes())?.encode(text);
-        (!lossy).then(|| octets.into_owned())
+        charset::encode(charset, text)
     }
 
     fn decode(&self, charset: &str, octets: &[u8]) -> Option<String> {
-        let (text, lossy) = Encoding::for_label(charset.as_bytes())?.decode_without_bom_handling(octets);
-        (!lossy).then(|| text.into_owned())
+        charset::decode(charset, octets)
     }
 
     fn now(&self) -> Time {
@@ -445,8 +443,8 @@ impl Env for Memory {
         self.files(|files| files.set_mode(path.as_bytes(), mode))
     }
 
-    fn umask(&self, volume: &Volume) -> u32 {
-        volume.umask.get()
+    fn umask(&self, volume: &Volume) -> Option<u32> {
+        Some(volume.umask.get())
     }
 
     fn set_umask(&self, volume: &Volume, mask: u32) {
