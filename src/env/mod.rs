@@ -143,6 +143,9 @@ pub trait Env {
 
     // Storage.
 
+    /// What the storage can that not every one can.
+    fn abilities(&self) -> Abilities;
+
     /// What the user may do.
     fn permissions(&self, volume: &Self::Volume) -> Permissions;
 
@@ -207,8 +210,8 @@ pub trait Env {
     /// Set the lower nine bits of the mode.
     async fn set_mode(&self, volume: &Self::Volume, path: &VPath, mode: u32) -> Result<(), StorageError>;
 
-    /// The bits that the mode of something new does not get. `None`: this storage knows no modes.
-    fn umask(&self, volume: &Self::Volume) -> Option<u32>;
+    /// The bits that the mode of something new does not get.
+    fn umask(&self, volume: &Self::Volume) -> u32;
 
     /// Set these, the lower nine bits.
     fn set_umask(&self, volume: &Self::Volume, mask: u32);
@@ -253,6 +256,20 @@ pub struct Grant<V> {
     pub message: Option<String>,
     /// The charset of pathnames for clients that do not ask for UTF-8, by its WHATWG name.
     pub charset: Option<String>,
+}
+
+/// What not every storage can.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Abilities {
+    /// Files have Unix modes, which can be set.
+    pub modes: bool,
+    /// It is known how much may still be written.
+    pub space: bool,
+}
+
+impl Abilities {
+    /// Everything.
+    pub const ALL: Self = Self { modes: true, space: true };
 }
 
 /// Times to be set.

@@ -58,7 +58,10 @@ impl<E: Env> Session<'_, E> {
 
     fn umask(&self, mask: Option<u32>) -> Result<Reply, Reply> {
         let volume = &self.user()?.volume;
-        let before = self.env.umask(volume).ok_or(StorageError::Unsupported)?;
+        if !self.env.abilities().modes {
+            return Err(StorageError::Unsupported.into());
+        }
+        let before = self.env.umask(volume);
         Ok(match mask {
             None => Reply::new(Code::Done, format!("UMASK is {before:03o}")),
             Some(mask) => {

@@ -7,7 +7,8 @@ use std::task::Poll;
 
 use wasi::clocks::wall_clock;
 use wasi_ftpd::env::{
-    Access, DataError, Denial, Env, Event, Gone, Grant, Received, StorageError, Times, TlsPolicy, TransferError,
+    Abilities, Access, DataError, Denial, Env, Event, Gone, Grant, Received, StorageError, Times, TlsPolicy,
+    TransferError,
 };
 use wasi_ftpd::proto::charset;
 use wasi_ftpd::proto::checksum::Algorithm;
@@ -190,6 +191,11 @@ impl Env for Session {
         data.finish().await
     }
 
+    fn abilities(&self) -> Abilities {
+        // wasi:filesystem has no words for them.
+        Abilities { modes: false, space: false }
+    }
+
     fn permissions(&self, volume: &Volume) -> Permissions {
         volume.permissions()
     }
@@ -270,14 +276,12 @@ impl Env for Session {
         volume.set_times(path, times)
     }
 
-    // WASI knows no modes, and not how much space there is.
-
     async fn set_mode(&self, _: &Volume, _: &VPath, _: u32) -> Result<(), StorageError> {
         Err(StorageError::Unsupported)
     }
 
-    fn umask(&self, _: &Volume) -> Option<u32> {
-        None
+    fn umask(&self, _: &Volume) -> u32 {
+        0
     }
 
     fn set_umask(&self, _: &Volume, _: u32) {}

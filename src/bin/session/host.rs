@@ -6,7 +6,8 @@ use std::rc::Rc;
 
 use wasi::clocks::wall_clock;
 use wasi_ftpd::env::{
-    Access, DataError, Denial, Env, Event, Gone, Grant, Received, StorageError, Times, TlsPolicy, TransferError,
+    Abilities, Access, DataError, Denial, Env, Event, Gone, Grant, Received, StorageError, Times, TlsPolicy,
+    TransferError,
 };
 use wasi_ftpd::proto::checksum::Algorithm;
 use wasi_ftpd::proto::entry::{Attributes, Entry, Permissions, Time};
@@ -288,6 +289,10 @@ impl Env for Host {
         data.connection.finish().map_err(convert::data_error)
     }
 
+    fn abilities(&self) -> Abilities {
+        Abilities::ALL
+    }
+
     fn permissions(&self, volume: &Volume) -> Permissions {
         convert::permissions(volume.permissions())
     }
@@ -379,8 +384,8 @@ impl Env for Host {
         volume.set_mode(path.as_bytes(), mode).map_err(convert::storage_error)
     }
 
-    fn umask(&self, volume: &Volume) -> Option<u32> {
-        Some(volume.umask())
+    fn umask(&self, volume: &Volume) -> u32 {
+        volume.umask()
     }
 
     fn set_umask(&self, volume: &Volume, mask: u32) {

@@ -22,8 +22,8 @@ use net::{Pipe, PortState};
 pub use open_file::OpenFile;
 
 use super::{
-    Access, DataError, Denial, Ending, Env, Event, Gone, Grant, Outcome, Received, StorageError, Times, TlsPolicy,
-    TransferError,
+    Abilities, Access, DataError, Denial, Ending, Env, Event, Gone, Grant, Outcome, Received, StorageError, Times,
+    TlsPolicy, TransferError,
 };
 use crate::proto::charset;
 use crate::proto::checksum::Algorithm;
@@ -339,6 +339,10 @@ impl Env for Memory {
         data.finish()
     }
 
+    fn abilities(&self) -> Abilities {
+        Abilities::ALL
+    }
+
     fn permissions(&self, volume: &Volume) -> Permissions {
         volume.permissions
     }
@@ -443,8 +447,8 @@ impl Env for Memory {
         self.files(|files| files.set_mode(path.as_bytes(), mode))
     }
 
-    fn umask(&self, volume: &Volume) -> Option<u32> {
-        Some(volume.umask.get())
+    fn umask(&self, volume: &Volume) -> u32 {
+        volume.umask.get()
     }
 
     fn set_umask(&self, volume: &Volume, mask: u32) {

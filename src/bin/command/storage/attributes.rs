@@ -14,13 +14,12 @@ pub(super) fn at(directory: &Descriptor, flags: PathFlags, name: &str) -> Result
     Ok(attributes(&directory.stat_at(flags, name)?, &directory.metadata_hash_at(flags, name)?))
 }
 
-/// Modes and owners are not WASI's; these look like what most files have.
 fn attributes(stat: &DescriptorStat, hash: &MetadataHashValue) -> Attributes {
-    let (kind, mode) = match stat.type_ {
-        DescriptorType::RegularFile => (Kind::File, 0o644),
-        DescriptorType::Directory => (Kind::Directory, 0o755),
-        DescriptorType::SymbolicLink => (Kind::Link, 0o777),
-        _ => (Kind::Other, 0o644),
+    let kind = match stat.type_ {
+        DescriptorType::RegularFile => Kind::File,
+        DescriptorType::Directory => Kind::Directory,
+        DescriptorType::SymbolicLink => Kind::Link,
+        _ => Kind::Other,
     };
     Attributes {
         kind,
@@ -29,10 +28,8 @@ fn attributes(stat: &DescriptorStat, hash: &MetadataHashValue) -> Attributes {
         // What lies before 1970 is not told.
         modified: stat.data_modification_timestamp.map_or_else(Time::default, time),
         created: None,
-        mode,
+        unix: None,
         links: stat.link_count,
-        owner: 0,
-        group: 0,
         unique: (hash.upper, hash.lower),
     }
 }
