@@ -9,10 +9,11 @@ use std::sync::LazyLock;
 use crate::process::{Serve, installed};
 
 /// What `command.wasm` has not, and why.
-pub const NOT_OFFERED: [(&str, &str); 3] = [
+pub const NOT_OFFERED: [(&str, &str); 4] = [
     ("octets", "in names that are no UTF-8: wasi:filesystem has only Unicode"),
     ("modes", "of Unix, and owners: wasi:filesystem has no words for them"),
     ("space", "on the disk, how much is free: the same"),
+    ("urgent", "data, as some clients send with ABOR: wasi:sockets lets the urgent octet vanish"),
 ];
 
 /// The CLI and the component, ready for options; `None`, which skips the test, if the CLI is not installed.

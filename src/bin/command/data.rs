@@ -30,9 +30,9 @@ impl Data {
         Self { connection, stall, moved: Cell::new(Instant::now()), activity: activity.clone(), _busy: busy }
     }
 
-    /// Append some octets of the client's to `into`; false at the end.
-    pub(crate) async fn read(&self, into: &mut Vec<u8>) -> Result<bool, DataError> {
-        self.in_time(self.connection.input.read(into, PIECE)).await
+    /// Some octets of the client's; none at the end.
+    pub(crate) async fn read(&self) -> Result<Vec<u8>, DataError> {
+        self.in_time(self.connection.input.next(PIECE)).await
     }
 
     /// Send all of `octets`.
@@ -106,13 +106,14 @@ impl Transfer {
     }
 
     async fn receive(&self) -> Result<(), TransferError> {
-        let mut octets = Vec::new();
-        while self.data.read(&mut octets).await? {
+        loop {
+            let octets = self.data.read().await?;
+            if octets.is_empty() {
+                return Ok(());
+            }
             self.file.write(&octets)?;
             self.count(octets.len()).await;
-            octets.clear();
         }
-        Ok(())
     }
 
     /// A piece has moved. Others have their turn every now and then.

@@ -164,7 +164,9 @@ impl Env for Session {
     }
 
     async fn read_data(&self, data: &Rc<Data>, into: &mut Vec<u8>) -> Result<bool, DataError> {
-        data.read(into).await
+        let octets = data.read().await?;
+        into.extend_from_slice(&octets);
+        Ok(!octets.is_empty())
     }
 
     async fn write_data(&self, data: &Rc<Data>, octets: &[u8]) -> Result<(), DataError> {
