@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use wasi::io::streams::{InputStream, OutputStream, StreamError};
 
-use super::wait::{Signal, until};
+use super::wait::{Signal, until, wait};
 
 /// The other end broke; what has been sent or received may not be all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +96,11 @@ impl Writer {
     /// Whether everything written has left, or never will.
     pub fn is_idle(&self) -> bool {
         !matches!(self.stream.check_write(), Ok(0))
+    }
+
+    /// Block the instance until something can be written.
+    pub fn block(&self) {
+        wait(&[Signal::new(self.stream.subscribe())]);
     }
 
     async fn writable(&self) -> Result<u64, Broken> {

@@ -75,6 +75,7 @@ impl Env for Session {
     }
 
     async fn send(&self, octets: &mut Vec<u8>) -> Result<(), Gone> {
+        self.hold_replies().await;
         while !octets.is_empty() {
             let sent = self.control.output.write_some(octets).await.map_err(|Broken| Gone)?;
             octets.drain(..sent);

@@ -2,18 +2,19 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::{Rc, Weak};
 use std::task::Poll;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use log::{info, warn};
-use wasi_ftpd::env::{Denial, Ending, Grant};
+use wasi_ftpd::env::{DataError, Denial, Ending, Grant};
 use wasi_ftpd::session::serve;
 
 use crate::activity::{Activity, Busy};
 use crate::admission::Admission;
-use crate::clock::{before, sleep_until};
+use crate::clock::{before, sleep_until, wake_at};
 use crate::connection::Connection;
 use crate::data::Data;
 use crate::limits::{DATA_PORTS, FAILURE_DELAY, GRACE, LOGIN_FAILURES, share};
@@ -21,7 +22,6 @@ use crate::port::{Passive, Port};
 use crate::report::Printable;
 use crate::server::Shared;
 use crate::storage::Volume;
-use wasi_ftpd::env::DataError;
 
 /// One client's session.
 pub(crate) struct Session {
@@ -35,6 +35,8 @@ pub(crate) struct Session {
     failures: Cell<u32>,
     /// The passive port, which strangers may come to at any time.
     passive: RefCell<Weak<Passive>>,
+    /// Since when a data connection is being opened.
+    opening: Cell<Option<Instant>>,
     /// Counts data ports and connections.
     ports: Rc<()>,
     admission: Rc<Admission>,
@@ -51,6 +53,7 @@ impl Session {
             user: RefCell::new(None),
             failures: Cell::new(0),
             passive: RefCell::default(),
+            opening: Cell::new(None),
             ports: Rc::default(),
             admission,
         }
@@ -129,20 +132,42 @@ impl Session {
     }
 
     /// The same, of the client's.
-    pub(crate) fn new_active(&self, to: std::net::SocketAddr) -> Result<Port, DataError> {
+    pub(crate) fn new_active(&self, to: SocketAddr) -> Result<Port, DataError> {
         let share = share(&self.ports, DATA_PORTS).ok_or(DataError::NoPort)?;
         Port::active(&self.shared.options, self.control.local, self.control.remote, to, share)
+    }
+
+    /// Hold replies back for a moment while a data connection is being opened. Nagle's algorithm, which WASI cannot
+    /// turn off, lets no second reply leave before the client has acknowledged the first, for which many take 40 ms:
+    /// 150 and 226 of a small file must go together.
+    pub(crate) async fn hold_replies(&self) {
+        poll_fn(|_| match self.opening.get() {
+            Some(since) if since.elapsed() < HOLD => {
+                wake_at(since + HOLD);
+                Poll::Pending
+            }
+            _ => Poll::Ready(()),
+        })
+        .await;
     }
 
     /// Open the data connection.
     pub(crate) async fn open(&self, port: &Port) -> Result<Data, DataError> {
         let _busy = Busy::new(&self.activity);
-        let stream = port.open().await?;
+        self.opening.set(Some(Instant::now()));
+        let opened = port.open().await;
+        self.opening.set(None);
+        let stream = opened?;
+        // A new connection takes octets, which the runtime learns some microseconds later.
+        stream.output.block();
         let (tasks, share) = (self.shared.tasks.clone(), Some(port.share.clone()));
         let connection = Connection::new(stream, tasks, self.admission.clone(), share);
         Ok(Data::new(connection, self.shared.options.limits.stall, &self.activity))
     }
 }
+
+/// How long replies are held back: longer than a client on the same network takes to connect.
+const HOLD: Duration = Duration::from_millis(2);
 
 /// Pieces of unread octets that are taken before closing: a client that sends on without end is cut off.
 const MAX_UNREAD: usize = 16;
