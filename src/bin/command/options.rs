@@ -113,7 +113,13 @@ impl Options {
         }
         let limits = &mut self.limits;
         let set = match flag {
-            "--listen" => listen(&value).map(|address| self.listen.push(address)),
+            "--listen" => listen(&value).and_then(|address| {
+                if address.port() != 0 && self.listen.contains(&address) {
+                    return Err("given twice; leave one out".into());
+                }
+                self.listen.push(address);
+                Ok(())
+            }),
             "--users" => {
                 self.users_file = Some(value.clone());
                 Ok(())

@@ -129,7 +129,7 @@ fn explain(code: ErrorCode, address: SocketAddr) -> String {
     anywhere.set_port(0);
     match code {
         ErrorCode::AccessDenied if matches!(bind(anywhere), Err(ErrorCode::AccessDenied)) => {
-            "the runtime gives no network; let it, as in wasmtime run -S inherit-network".to_owned()
+            "the runtime gives no network; let it, as in wasmtime run -S inherit-network (without tcp=n)".to_owned()
         }
         ErrorCode::AccessDenied => format!(
             "ports below 1024 need root or CAP_NET_BIND_SERVICE for the runtime; or use a port above, such as --listen \

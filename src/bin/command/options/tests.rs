@@ -63,6 +63,7 @@ fn mistakes_say_what_to_do() {
         (&["--listen"], "value is missing"),
         (&["--listen", "2121"], "0.0.0.0:2121"),
         (&["--listen", "::1"], "[::1]:2121"),
+        (&["--listen=[::1]:21", "--listen=[::1]:21"], "given twice"),
         (&["--writable"], "add --user"),
         (&["--writable=yes"], "no such option"),
         (&["--user", "ftp"], "--anonymous"),
