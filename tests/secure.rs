@@ -10,6 +10,8 @@
 
 #[path = "support/process.rs"]
 mod process;
+#[path = "support/program.rs"]
+mod program;
 #[path = "support/tree.rs"]
 mod tree;
 
@@ -23,7 +25,7 @@ use tempfile::{TempDir, tempdir};
 /// A server that lets nobody in without TLS, explicit on the first of its addresses, implicit on the second.
 fn scratch() -> (TempDir, TempDir, Serve) {
     let (root, local) = (tempdir().unwrap(), tempdir().unwrap());
-    let serve = Serve::with(
+    let serve = program::with(
         root.path(),
         &[
             "--listen",

@@ -1,4 +1,4 @@
-//! The program itself, started as a user would, and the clients of others.
+//! Servers as processes, started as a user would, and the clients of others.
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-/// `wasi-ftpd serve`, stopped when dropped.
+/// A server that says where it is, stopped when dropped.
 pub struct Serve {
     child: Child,
     /// Of its addresses, in their order: `127.0.0.1:4711`.
@@ -17,17 +17,6 @@ pub struct Serve {
 }
 
 impl Serve {
-    /// Serve `root` on IPv4 and IPv6, to user `u` with password `p`, who may write, and to anonymous.
-    pub fn start(root: &Path) -> Self {
-        let both = ["--listen", "127.0.0.1:0", "--listen", "[::1]:0"];
-        Self::with(root, &[&both[..], &["--user", "u:p", "--writable", "--anonymous", "--log", "warn"]].concat())
-    }
-
-    /// Serve with these options.
-    pub fn with(root: &Path, options: &[&str]) -> Self {
-        Self::run(command().arg("serve").arg(root).args(options))
-    }
-
     /// Run a command that ends up as a server.
     pub fn run(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
@@ -71,11 +60,6 @@ impl Drop for Serve {
         self.terminate();
         let _ = self.child.wait();
     }
-}
-
-/// The program.
-pub fn command() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_wasi-ftpd"))
 }
 
 /// A client of somebody else's; `None`, which skips the test, if it is not installed. In CI it must be.
