@@ -28,7 +28,7 @@ pub(crate) enum Limit {
 impl Limit {
     /// For as long as a turn lasts. `root` is the directory that is served.
     pub(crate) fn run(self, root: &Path, sizes: Sizes, time: Duration) -> Result<Figures> {
-        let (streams, one): (usize, fn(&Path, Sizes, usize) -> Result<(u64, Duration)>) = match self {
+        let (streams, one): (_, Loop) = match self {
             Self::Send(streams) => (streams, send),
             Self::Receive(streams) => (streams, receive),
         };
@@ -58,6 +58,9 @@ impl Limit {
         Ok(Figures { value: octets / 1e6 / elapsed.as_secs_f64(), cpu: Some(cpu.as_secs_f64() / (octets / 1e9)) })
     }
 }
+
+/// Moves one file: octets, and processor time.
+type Loop = fn(&Path, Sizes, usize) -> Result<(u64, Duration)>;
 
 /// One file down: octets, and the sender's processor time.
 fn send(root: &Path, _: Sizes, _: usize) -> Result<(u64, Duration)> {
