@@ -19,10 +19,12 @@ mod process;
 #[path = "support/transcript.rs"]
 mod transcript;
 
+use std::ffi::OsStr;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::ffi::OsStrExt;
 use std::process::Output;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 use std::{fs, thread};
 
 use client::{Client, PATIENCE, data, read_all, send_all, stranger, until};
@@ -269,6 +271,45 @@ fn bug_19_an_upload_cut_short_is_not_seen() {
     }
     assert!([b"one", b"two"].contains(&fs::read(root.path().join("f")).unwrap().as_slice().try_into().unwrap()));
     assert_eq!(fs::read_dir(root.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn what_wasi_has_no_words_for_is_refused_or_left_out() {
+    let Some((serve, root)) = start(&[]) else { return };
+    for name in [&b"\xff"[..], b"f"] {
+        fs::write(root.path().join(OsStr::from_bytes(name)), "content").unwrap();
+    }
+    let old = fs::File::create(root.path().join("old")).unwrap();
+    old.set_modified(UNIX_EPOCH - Duration::from_secs(1_000_000)).unwrap();
+    let mut client = Client::login(serve.address());
+    let stream = client.open_passive();
+    client.expect("NLST", 150);
+    assert_eq!(read_all(stream), b"f\r\nold\r\n");
+    assert_eq!(client.reply().0, 226);
+    client.expect(b"SIZE \xff", 550);
+    client.expect(b"MKD \xfe", 550);
+    assert!(client.expect("MDTM old", 213).contains("19700101000000"));
+    for command in ["MFMT 19690101000000 f", "SITE CHMOD 600 f", "MFF UNIX.mode=0600; f", "SITE UMASK", "AVBL"] {
+        client.expect(command, 504);
+    }
+    client.expect("ALLO 18446744073709551615", 200);
+    let features = client.expect("FEAT", 211);
+    for feature in ["AUTH", "AVBL", "CHMOD", "UMASK", "UNIX", "MFCT"] {
+        assert!(!features.contains(feature), "{feature} in {features}");
+    }
+    // A pipe would be waited for, by everybody.
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        root.path().join("pipe"),
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::RUSR,
+        0,
+    )
+    .unwrap();
+    client.passive();
+    client.expect("RETR pipe", 550);
+    client.passive();
+    client.expect("STOR pipe", 553);
 }
 
 // Nobody waits for anybody.

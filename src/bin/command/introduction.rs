@@ -37,9 +37,9 @@ pub(crate) fn text(accounts: &Accounts, passwords: &[GeneratedPassword], address
     text
 }
 
-/// Say it on standard output.
-pub(crate) fn say(text: &str) -> Result<(), String> {
-    std::io::stdout().write_all(text.as_bytes()).map_err(|error| format!("standard output: {error}"))
+/// Say it on standard output. Whoever started us may have closed that; it is no reason to end.
+pub(crate) fn say(text: &str) {
+    let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
 /// As a shell takes it for one word.

@@ -19,6 +19,7 @@ mod start;
 mod storage;
 mod tasks;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use options::{HELP, Options, Typed};
@@ -28,7 +29,7 @@ fn main() -> ExitCode {
     match Options::parse(std::env::args().skip(1)).and_then(run) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("command.wasm: {error}");
+            let _ = writeln!(std::io::stderr(), "command.wasm: {error}");
             ExitCode::FAILURE
         }
     }
@@ -36,16 +37,22 @@ fn main() -> ExitCode {
 
 fn run(typed: Typed) -> Result<(), String> {
     let options = match typed {
-        Typed::Help => return introduction::say(HELP),
-        Typed::Version => return introduction::say(concat!("command.wasm ", env!("CARGO_PKG_VERSION"), "\n")),
         Typed::Serve(options) => *options,
+        Typed::Help => {
+            introduction::say(HELP);
+            return Ok(());
+        }
+        Typed::Version => {
+            introduction::say(concat!("command.wasm ", env!("CARGO_PKG_VERSION"), "\n"));
+            return Ok(());
+        }
     };
     report::init(options.log);
     let (root, others) = start::directories()?;
     let (accounts, passwords) = start::accounts(&options, &others)?;
     let listeners = start::listeners(&options)?;
     let addresses: Vec<_> = listeners.iter().map(|listener| listener.address()).collect();
-    introduction::say(&introduction::text(&accounts, &passwords, &addresses))?;
+    introduction::say(&introduction::text(&accounts, &passwords, &addresses));
     let shared = Shared::new(options, accounts, root);
     for listener in listeners {
         shared.tasks.spawn(server::serve(shared.clone(), listener));

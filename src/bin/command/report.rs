@@ -3,6 +3,7 @@
 
 use std::cell::Cell;
 use std::fmt;
+use std::io::{Write, stderr};
 use std::net::SocketAddr;
 
 use log::{LevelFilter, Log, Metadata, Record, debug, info};
@@ -40,10 +41,9 @@ impl Log for Reporter {
         let now = Time { seconds: i64::try_from(now.seconds).unwrap_or(0), nanoseconds: now.nanoseconds };
         let Civil { year, month, day, hour, minute, second } = now.civil();
         let time = format_args!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z");
-        match CLIENT.get() {
-            Some(client) => eprintln!("[{time} {:5}] {client}: {}", record.level(), record.args()),
-            None => eprintln!("[{time} {:5}] {}", record.level(), record.args()),
-        }
+        let client = CLIENT.get().map_or_else(String::new, |client| format!("{client}: "));
+        // There is nobody to tell that standard error is broken.
+        let _ = writeln!(stderr(), "[{time} {:5}] {client}{}", record.level(), record.args());
     }
 
     fn flush(&self) {}
