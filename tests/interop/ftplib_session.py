@@ -1,4 +1,5 @@
-"""Python's ftplib over everything it can do. Arguments: host, port, passive (0 or 1), "tls" or nothing."""
+"""Python's ftplib over everything it can do. Arguments: host, port, passive (0 or 1), and "tls", or "no-urgent" for a
+server that does not see urgent data."""
 
 import ftplib
 import io
@@ -9,7 +10,7 @@ import sys
 host, port, passive = sys.argv[1], int(sys.argv[2]), sys.argv[3] == "1"
 
 
-secure = sys.argv[4:] == ["tls"]
+secure, urgent = "tls" in sys.argv, "no-urgent" not in sys.argv
 
 
 class FTP(ftplib.FTP_TLS if secure else ftplib.FTP):
@@ -53,12 +54,16 @@ listing = []
 ftp.dir(listing.append)
 assert len(listing) == 2 and all(line.startswith("-rw") for line in listing)
 
-# ABOR as ftplib sends it: with urgent data.
+# ABOR as ftplib sends it: as urgent data.
 ftp.voidcmd("TYPE I")
 data = ftp.transfercmd("RETR bin")
 data.recv(100)
 try:
-    reply = ftp.abort()
+    if urgent:
+        reply = ftp.abort()
+    else:
+        ftp.putcmd("ABOR")
+        reply = ftp.getmultiline()
     assert reply[:3] in ("426", "226"), reply
     if reply[:3] == "426":
         assert ftp.voidresp()[:3] == "226"
