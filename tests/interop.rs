@@ -383,7 +383,7 @@ fn a_log_that_nobody_reads() {
 #[test]
 fn file_descriptors_that_run_out() {
     let root = tempdir().unwrap();
-    let limited = "ulimit -n 30; exec \"$0\" serve \"$1\" --listen 127.0.0.1:0 --max-connections 12 --log off";
+    let limited = "ulimit -n 40; exec \"$0\" serve \"$1\" --listen 127.0.0.1:0 --max-connections 12 --log off";
     let mut sh = Command::new("sh");
     let serve = Serve::run(sh.args(["-c", limited]).arg(command().get_program()).arg(root.path()));
     let mut clients: Vec<Client> = (0..12).map(|_| Client::connect(serve.address())).collect();

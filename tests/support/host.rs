@@ -24,7 +24,7 @@ pub struct Host {
     root: TempDir,
     sessions: Box<dyn Fn() -> usize>,
     stop: Option<oneshot::Sender<()>>,
-    serving: Option<JoinHandle<()>>,
+    serving: Option<JoinHandle<std::io::Result<()>>>,
 }
 
 /// One for all servers of a test program: what one does is felt by the others.

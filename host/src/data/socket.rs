@@ -5,21 +5,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use wasmtime_wasi_io::async_trait;
 use wasmtime_wasi_io::bytes::Bytes;
 use wasmtime_wasi_io::poll::Pollable;
 use wasmtime_wasi_io::streams::{InputStream, OutputStream, StreamError, StreamResult};
 
-use crate::attempt;
 use crate::bindings::ftpd::server::data::Error;
 use crate::ending::Busy;
+use crate::socket::Stream;
 use crate::tls::Layer;
 
 /// The socket of a data connection.
 pub(crate) struct Socket {
-    pub(super) stream: TcpStream,
+    pub(super) stream: Stream,
     /// Unless it is in clear.
     tls: Option<Mutex<Layer>>,
     /// Octets that end without close_notify are cut short.
@@ -46,7 +45,7 @@ struct Progress {
 impl Socket {
     /// `protection`: TLS, after its handshake, and whether octets that end without close_notify are cut short.
     pub(super) fn new(
-        stream: TcpStream,
+        stream: Stream,
         protection: Option<(Layer, bool)>,
         busy: Busy,
         stall: Duration,
@@ -71,7 +70,7 @@ impl Socket {
     /// Append what has come to the spare capacity of `octets`; 0 at the end.
     pub(super) fn receive(&self, octets: &mut Vec<u8>) -> io::Result<usize> {
         match self.layer() {
-            None => attempt::receive(&self.stream, octets),
+            None => self.stream.receive(octets),
             Some(mut layer) => match layer.receive(&self.stream, octets) {
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && !self.close_notify => Ok(0),
                 received => received,
@@ -145,7 +144,7 @@ impl Socket {
         let (relieved, moved) = match self.layer() {
             None => {
                 let before = progress.backlog.len();
-                let relieved = attempt::relieve(&self.stream, &mut progress.backlog);
+                let relieved = self.stream.relieve(&mut progress.backlog);
                 (relieved, progress.backlog.len() < before)
             }
             Some(mut layer) => {
