@@ -103,7 +103,9 @@ impl Client {
                 Control::Protected(control) => control.read_line(&mut self.line)?,
             };
             ensure!(read > 0, "the server closed the control connection instead of {code}");
-            if self.line.as_bytes().get(3) == Some(&b' ') && self.line.as_bytes().first().is_some_and(u8::is_ascii_digit) {
+            if self.line.as_bytes().get(3) == Some(&b' ')
+                && self.line.as_bytes().first().is_some_and(u8::is_ascii_digit)
+            {
                 break;
             }
         }

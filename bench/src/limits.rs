@@ -55,10 +55,7 @@ impl Limit {
             cpu += used;
         }
         let octets = octets as f64;
-        Ok(Figures {
-            value: octets / 1e6 / elapsed.as_secs_f64(),
-            cpu: Some(cpu.as_secs_f64() / (octets / 1e9)),
-        })
+        Ok(Figures { value: octets / 1e6 / elapsed.as_secs_f64(), cpu: Some(cpu.as_secs_f64() / (octets / 1e9)) })
     }
 }
 

@@ -34,13 +34,14 @@ pub(crate) fn all(plan: &Plan) -> Result<Results> {
             return Ok(Vec::new());
         }
         let (directory, suffix) = if on_disk { (root.disk(), "-disk") } else { (root.memory(), "") };
-        let wanted = KINDS.into_iter().filter(|kind| {
-            plan.servers.is_empty() || plan.servers.iter().any(|name| name == kind.name)
-        });
+        let wanted = KINDS
+            .into_iter()
+            .filter(|kind| plan.servers.is_empty() || plan.servers.iter().any(|name| name == kind.name));
         wanted.filter_map(|kind| Server::start(kind, plan, directory, suffix).transpose()).collect()
     };
     let (in_memory, on_disk) = (start(false)?, start(true)?);
-    let servers: Vec<_> = if in_memory.is_empty() { &on_disk } else { &in_memory }.iter().map(|server| server.kind.name).collect();
+    let servers: Vec<_> =
+        if in_memory.is_empty() { &on_disk } else { &in_memory }.iter().map(|server| server.kind.name).collect();
     ensure!(!servers.is_empty(), "no server to measure");
     let rows = chosen.into_iter().map(|scenario| {
         let servers = if scenario.on_disk { &on_disk } else { &in_memory };

@@ -14,16 +14,21 @@ export class Accounts {
   /** `users`: pairs of a name and a password. */
   static async of(users) {
     const accounts = new Accounts();
-    for (const [name, password] of users) accounts.#users.set(Buffer.from(name).toString("latin1"), await hash(password));
+    for (const [name, password] of users) accounts.#users.set(key(Buffer.from(name)), await hash(password));
     accounts.#nobody = await hash(randomBytes(16));
     return accounts;
   }
 
   /** Takes as long for a name that is unknown, and does not tell where passwords differ. */
   async check(name, password) {
-    const { salt, digest } = this.#users.get(Buffer.from(name).toString("latin1")) ?? this.#nobody;
+    const { salt, digest } = this.#users.get(key(name)) ?? this.#nobody;
     return timingSafeEqual(digest, (await hash(password, salt)).digest);
   }
+}
+
+/** A name as what a map can find. */
+function key(octets) {
+  return Buffer.from(octets).toString("latin1");
 }
 
 /** On the threads of libuv, of which there are four: so many take 16 MiB at a time. */
@@ -48,6 +53,7 @@ export function accounts(session) {
         throw new Refused("denied");
       }
       session.user = Buffer.from(user);
+      session.admitted = true;
       session.log("logged in");
       return { volume: new Volume(session), start: Buffer.from("/"), message: undefined, charset: undefined };
     },

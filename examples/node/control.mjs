@@ -65,7 +65,10 @@ class Connection extends Resource {
     return false;
   }
 
-  stopTls() {}
+  stopTls() {
+    // There is nothing to stop; but whoever asks for it without leave is logged out.
+    this.session.user = undefined;
+  }
 
   selectHost() {
     return true;

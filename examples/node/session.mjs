@@ -10,7 +10,10 @@ import { InputStream, IoError, OutputStream, Pollable, Source } from "./streams.
 
 /** What the interfaces share. */
 export class Session {
+  /** Who is logged in. */
   user;
+  /** Somebody has been. */
+  admitted = false;
   ports = new Set();
   /** What has time limits of its own: open ports and data connections, and works. */
   busy = new Set();
@@ -129,7 +132,7 @@ export class Session {
   #due() {
     if (this.ending.reason) return [this.ending.told + GRACE];
     const idle = this.busy.size > 0 ? Infinity : this.#moved + this.#idle;
-    const login = this.user ? Infinity : this.#started + LOGIN;
+    const login = this.admitted ? Infinity : this.#started + LOGIN;
     return login < idle ? [login, "login-timeout"] : [idle, "idle"];
   }
 

@@ -8,6 +8,7 @@ export class Volume extends Resource {
   #umask = 0o022;
 
   get #tree() {
+    if (!this.session.user) throw new Refused("denied");
     // Whoever works through a tree is not idle.
     this.session.moved();
     return this.session.server.tree;

@@ -2,8 +2,9 @@
 
 import { Broken } from "./streams.mjs";
 
-/** A socket of Node's, and why it can be used no more. */
+/** A socket of Node's. */
 export class Wire {
+  /** Why it can be used no more: the first reason stays. */
   error;
   #session;
   #stall;
@@ -33,14 +34,11 @@ export class Wire {
       if (socket.readableLength === 0) socket.read();
       session.wake();
     });
-    socket.on("error", () => this.fail("broken"));
+    socket.on("error", () => {
+      this.error ??= "broken";
+      session.wake();
+    });
     for (const event of ["end", "close"]) socket.on(event, () => session.wake());
-  }
-
-  /** The first error stays. */
-  fail(error) {
-    this.error ??= error;
-    this.#session.wake();
   }
 
   due() {

@@ -3,14 +3,14 @@
 import hashlib
 import hmac
 import secrets
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from control import record
 from storage import Volume
 
-_HASHING = threading.Semaphore(2)
-"""scrypt takes 16 MiB each time: so many at once."""
+_HASHING = ThreadPoolExecutor(2)
+"""scrypt takes 16 MiB each time, of which a thread keeps a part: so many at once."""
 
 
 class Password:
@@ -25,8 +25,7 @@ class Password:
         return hmac.compare_digest(self._hash, self._digest(password))
 
     def _digest(self, password):
-        with _HASHING:
-            return hashlib.scrypt(password, salt=self._salt, n=2**14, r=8, p=1)
+        return _HASHING.submit(hashlib.scrypt, password, salt=self._salt, n=2**14, r=8, p=1).result()
 
 
 class Accounts:
@@ -65,7 +64,7 @@ class Interface:
                 session.ending.tell("login-failures")
             time.sleep(max(0, earliest - time.monotonic()))
             return "denied"
-        session.user = user
+        session.user, session.admitted = user, True
         session.log.info("logged in")
         volume = session.handles.own(Volume(session))
         return record(volume=volume, start=b"/", message=None, charset=None)

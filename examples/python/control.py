@@ -66,7 +66,8 @@ class Connection(Resource):
         return False
 
     def stop_tls(self):
-        pass
+        # There is nothing to stop; but whoever asks for it without leave is logged out.
+        self._session.user = None
 
     def select_host(self, _name):
         return True

@@ -118,7 +118,8 @@ class Active(Source):
         if self._socket is None or polled(self._socket, select.POLLOUT):
             if self._socket is None or self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
                 raise Failed("unreachable")
-            return self._socket
+            connection, self._socket = self._socket, None
+            return connection
         if time.monotonic() >= self._due:
             raise Failed("timeout")
         return None
@@ -191,8 +192,7 @@ class Port(Resource, Source):
     def close(self):
         self._session.ports.discard(self)
         self._session.busy.discard(self)
-        if self._connection or self._error != "pending":
-            self._way.close()
+        self._way.close()
         if self._connection:
             self._connection.close()
 

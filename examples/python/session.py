@@ -47,6 +47,9 @@ class Session:
         self.control = control.Control(self, connection)
         self.log = Log(logging.getLogger("session"), {"peer": self.control.remote[0]})
         self.user = None
+        """Who is logged in."""
+        self.admitted = False
+        """Somebody has been."""
         self.ports = set()
         self.busy = set()
         """What has time limits of its own: open ports and data connections, and works."""
@@ -156,7 +159,7 @@ class Session:
         if self.ending.reason is not None:
             return self.ending.told + GRACE, None
         idle = math.inf if self.busy else self._moved + self._idle
-        login = math.inf if self.user else self._started + LOGIN
+        login = math.inf if self.admitted else self._started + LOGIN
         return min((login, "login-timeout"), (idle, "idle"))
 
     def idle_limits(self):

@@ -27,7 +27,13 @@ class Volume(Resource):
     """One user's files; here, everybody's, and with every permission."""
 
     def __init__(self, session):
-        self._session, self._tree, self._umask = session, Tree(session.server.database), 0o022
+        self._session, self._everything, self._umask = session, Tree(session.server.database), 0o022
+
+    @property
+    def _tree(self):
+        if self._session.user is None:
+            raise Refused("denied")
+        return self._everything
 
     def permissions(self):
         return set(PERMISSIONS)
@@ -95,18 +101,21 @@ class Volume(Resource):
         return self._tree.space()
 
     def close(self):
-        self._tree.close()
+        self._everything.close()
 
 
 class Directory(Resource):
     """A directory being read."""
 
-    def __init__(self, session, nodes):
-        self._session, self._nodes = session, nodes
+    def __init__(self, session, listing):
+        self._session, self._listing = session, listing
 
     @answered
     def next(self):
-        return [record(name=node["name"], attributes=attributes(node)) for node in self._nodes.fetchmany(BATCH)]
+        return [record(name=node["name"], attributes=attributes(node)) for node in self._listing.next()]
+
+    def close(self):
+        self._listing.close()
 
 
 class File(Resource):
@@ -176,6 +185,3 @@ PERMISSIONS = [
 
 SECOND = 1_000_000_000
 """Nanoseconds."""
-
-BATCH = 100
-"""Entries of a directory that are given at once."""

@@ -26,11 +26,11 @@ class Tree:
         return node
 
     def list(self, path):
-        """What is in a directory: nodes, a cursor."""
+        """What is in a directory."""
         directory = self.stat(path)
         if not directory["directory"]:
             raise Refused("not-directory")
-        return self._connection.execute("SELECT * FROM node WHERE parent = ?", [directory["id"]])
+        return Listing(self._database.connect(), directory["id"])
 
     def open(self, path, access, offset, umask):
         """A file, for what the WIT's `access` says. `offset` is of `resume` alone, and else 0."""
@@ -112,6 +112,21 @@ class Tree:
         return parent, names[-1]
 
 
+class Listing:
+    """What is in a directory now, whatever becomes of it: hence a connection of its own."""
+
+    def __init__(self, connection, directory):
+        self._connection = connection
+        self._nodes = connection.execute("SELECT * FROM node WHERE parent = ?", [directory])
+
+    def next(self):
+        """The next nodes, rows of the table; none at the end."""
+        return self._nodes.fetchmany(BATCH)
+
+    def close(self):
+        self._connection.close()
+
+
 def parts(path):
     """The names in a path; `bad-name` if it is not absolute and normalised."""
     if path == b"/":
@@ -121,6 +136,9 @@ def parts(path):
         raise Refused("bad-name")
     return names
 
+
+BATCH = 100
+"""Entries of a directory that are given at once."""
 
 MAX_NAME = 255
 """Octets of a name."""

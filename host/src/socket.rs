@@ -112,8 +112,7 @@ impl Listener {
     /// The next connection, and who it is from.
     pub(crate) fn accept(&self) -> io::Result<(TcpStream, std::net::SocketAddr)> {
         let flags = rustix::net::SocketFlags::NONBLOCK | rustix::net::SocketFlags::CLOEXEC;
-        let (stream, peer) =
-            self.attempt(Interest::READABLE, || Ok(rustix::net::acceptfrom_with(self, flags)?))?;
+        let (stream, peer) = self.attempt(Interest::READABLE, || Ok(rustix::net::acceptfrom_with(self, flags)?))?;
         let peer = peer.and_then(|peer| peer.try_into().ok()).ok_or(io::ErrorKind::ConnectionAborted)?;
         Ok((stream.into(), peer))
     }

@@ -91,7 +91,15 @@ fn cell(summary: Option<Summary>) -> String {
 
 /// Three digits or all before the point.
 fn number(value: f64) -> String {
-    let digits = if value < 1.0 { 3 } else if value < 10.0 { 2 } else if value < 100.0 { 1 } else { 0 };
+    let digits = if value < 1.0 {
+        3
+    } else if value < 10.0 {
+        2
+    } else if value < 100.0 {
+        1
+    } else {
+        0
+    };
     format!("{value:.digits$}")
 }
 
@@ -102,8 +110,7 @@ pub(crate) fn json(results: &Results) -> Result<String> {
     };
     let rows = results.rows.iter().map(|row| {
         let servers = results.servers.iter().zip(&row.figures);
-        let servers: serde_json::Map<_, _> =
-            servers.map(|(name, row)| ((*name).to_owned(), figures(row))).collect();
+        let servers: serde_json::Map<_, _> = servers.map(|(name, row)| ((*name).to_owned(), figures(row))).collect();
         json!({
             "scenario": row.scenario.name,
             "unit": row.scenario.unit,

@@ -22,12 +22,17 @@ const LOG_INS: Scenario = Scenario { unit: "log-ins/s", cpu_per: "1,000 log-ins"
 const GREETINGS: Scenario = Scenario { unit: "µs", lower_is_better: true, cpu_per: "1,000 sessions", ..PLAIN };
 
 fn log_ins(turn: &Turn, workers: usize) -> Result<Figures> {
-    let done = load::run(turn, workers, |_| Ok(()), |()| {
-        let mut client = Client::connect(turn.server.address)?;
-        client.user(turn.server.kind.user)?;
-        client.command("QUIT", 221)?;
-        Ok(1)
-    })?;
+    let done = load::run(
+        turn,
+        workers,
+        |_| Ok(()),
+        |()| {
+            let mut client = Client::connect(turn.server.address)?;
+            client.user(turn.server.kind.user)?;
+            client.command("QUIT", 221)?;
+            Ok(1)
+        },
+    )?;
     Ok(done.rate(1.0, 1e3))
 }
 
@@ -38,12 +43,17 @@ fn greeting(turn: &Turn, percentile: usize) -> Result<Figures> {
 
 /// A client that comes again and again, and resumes its sessions where the server lets it.
 fn protected(turn: &Turn, workers: usize) -> Result<Figures> {
-    let done = load::run(turn, workers, |_| Sessions::new(), |sessions| {
-        let mut client = Client::connect(turn.server.address)?;
-        client.protect(sessions.clone())?;
-        client.user(turn.server.kind.user)?;
-        client.command("QUIT", 221)?;
-        Ok(1)
-    })?;
+    let done = load::run(
+        turn,
+        workers,
+        |_| Sessions::new(),
+        |sessions| {
+            let mut client = Client::connect(turn.server.address)?;
+            client.protect(sessions.clone())?;
+            client.user(turn.server.kind.user)?;
+            client.command("QUIT", 221)?;
+            Ok(1)
+        },
+    )?;
     Ok(done.rate(1.0, 1e3))
 }
