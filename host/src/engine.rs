@@ -68,10 +68,10 @@ fn wasmtime(instances: usize) -> Result<Wasmtime> {
     pool.max_memory_size(usize::try_from(tunables::MAX_MEMORY)?)
         .total_component_instances(count)
         .total_core_instances(count.saturating_mul(CORE_INSTANCES))
-        .total_memories(count)
+        .total_memories(count.saturating_mul(MEMORIES))
         .total_stacks(count)
         .total_tables(count.saturating_mul(TABLES))
-        .max_memories_per_component(1)
+        .max_memories_per_component(MEMORIES)
         .max_tables_per_component(TABLES)
         // What a session leaves is written over for the next: to take its pages away would interrupt every
         // processor, and the next would fault them in again.
@@ -122,6 +122,9 @@ const CORE_INSTANCES: u32 = 8;
 
 /// Tables of those.
 const TABLES: u32 = 8;
+
+/// Memories: the session's own, and that of a layer that is composed into it.
+const MEMORIES: u32 = 2;
 
 /// Octets of memory that an unused instance keeps: what a session needs for log-ins and transfers.
 const KEPT_MEMORY: usize = 256 * 1024;
