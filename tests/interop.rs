@@ -24,26 +24,15 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
-use control::{Client, until};
-use process::{Serve, client, command, installed, run};
-use tempfile::{TempDir, tempdir};
-
-fn scratch() -> (TempDir, TempDir, Serve) {
-    let (root, local) = (tempdir().unwrap(), tempdir().unwrap());
-    let serve = Serve::start(root.path());
-    (root, local, serve)
-}
-
-/// Something to send: long enough for many packets.
-fn octets() -> Vec<u8> {
-    (0..3_000_000u32).map(|number| (number.wrapping_mul(2_654_435_761) >> 24) as u8).collect()
-}
+use control::{Client, Control, until};
+use process::{PYTHON_LIBRARIES, SESSIONS, Serve, client, command, installed, lftp, rclone, run, scratch};
+use tempfile::tempdir;
 
 #[test]
 fn curl() {
-    let (root, local, serve) = scratch();
+    let (root, local, serve) = scratch(Serve::start);
     let Some(_) = client("curl") else { return };
-    let octets = octets();
+    let octets = tree::octets();
     let path = local.path().join("file");
     fs::write(&path, &octets).unwrap();
     for (index, address) in serve.addresses.iter().enumerate() {
@@ -83,7 +72,7 @@ fn curl() {
 
 #[test]
 fn curl_as_anonymous_reads_and_does_not_write() {
-    let (root, local, serve) = scratch();
+    let (root, local, serve) = scratch(Serve::start);
     let Some(mut get) = client("curl") else { return };
     let url = format!("ftp://{}/file", serve.addresses[0]);
     fs::write(root.path().join("file"), "to read").unwrap();
@@ -94,44 +83,36 @@ fn curl_as_anonymous_reads_and_does_not_write() {
     assert_eq!(fs::read(root.path().join("file")).unwrap(), b"to read");
 }
 
-fn lftp(serve: &Serve, index: usize, passive: bool, script: &str) {
-    let Some(mut lftp) = client("lftp") else { return };
-    let script = format!(
-        "set net:max-retries 2; set net:timeout 20; set ftp:passive-mode {passive}; open -u u,p ftp://{}; {script}",
-        serve.addresses[index]
-    );
-    run(lftp.arg("--norc").args(["-c", &script]));
-}
-
 #[test]
 fn lftp_mirrors_up_and_down() {
     for (index, passive) in [(0, true), (0, false), (1, true), (1, false)] {
         // It uses MODE Z unless it is told not to.
         let deflated = if (index == 0) == passive { "yes" } else { "no" };
-        let (root, local, serve) = scratch();
+        let (root, local, serve) = scratch(Serve::start);
         if client("lftp").is_none() {
             return;
         }
         let (up, down) = (local.path().join("up"), local.path().join("down"));
         tree::make(&up, 1000, true);
-        let mode = format!("set ftp:use-mode-z {deflated}");
-        lftp(&serve, index, passive, &format!("{mode}; mirror --parallel=2 --reverse {} tree", up.display()));
+        let url = format!("ftp://{}", serve.addresses[index]);
+        let settings = format!("set ftp:passive-mode {passive}; set ftp:use-mode-z {deflated}");
+        let lftp = |script: &str| lftp(&url, &settings, script);
+        lftp(&format!("mirror --parallel=2 --reverse {} tree", up.display()));
         tree::assert_same(&up, &root.path().join("tree"));
-        lftp(&serve, index, passive, &format!("{mode}; mirror --parallel=2 tree {}", down.display()));
+        lftp(&format!("mirror --parallel=2 tree {}", down.display()));
         tree::assert_same(&up, &down);
         // Times have come along both ways: nothing is left to do, with MLSD or with LIST.
         for setting in ["yes", "no"] {
-            let again = format!("set ftp:use-mlsd {setting}; mirror --dry-run tree {}", down.display());
-            lftp(&serve, index, passive, &again);
+            lftp(&format!("set ftp:use-mlsd {setting}; mirror --dry-run tree {}", down.display()));
         }
-        lftp(&serve, index, passive, "rm -r tree");
+        lftp("rm -r tree");
         assert!(!root.path().join("tree").exists());
     }
 }
 
 #[test]
 fn wget_recurses() {
-    let (root, local, serve) = scratch();
+    let (root, local, serve) = scratch(Serve::start);
     let Some(_) = client("wget") else { return };
     tree::make(&root.path().join("tree"), 1000, true);
     for (index, mode) in [(0, &[][..]), (0, &["--no-passive-ftp"][..]), (1, &[])] {
@@ -162,7 +143,7 @@ fn remove_listings(directory: &Path) {
 
 #[test]
 fn ncftp_up_and_down() {
-    let (root, local, serve) = scratch();
+    let (root, local, serve) = scratch(Serve::start);
     let Some(_) = client("ncftpput") else { return };
     let up = local.path().join("up");
     tree::make(&up, 200, true);
@@ -201,11 +182,11 @@ fn is_set_time(path: &Path) -> bool {
 /// A client that reads commands as people type them. `epsv4` toggles EPSV and EPRT over IPv4: tnftp begins with
 /// them on, inetutils with them off.
 fn typed(name: &str) {
-    let (root, local, serve) = scratch();
+    let (root, local, serve) = scratch(Serve::start);
     if client(name).is_none() {
         return;
     }
-    let octets = octets();
+    let octets = tree::octets();
     let [up, file, part] = ["up", "file", "part"].map(|name| local.path().join(name));
     fs::create_dir(&up).unwrap();
     for (name, length) in TYPED.into_iter().zip([3_000_000, 200, 0]) {
@@ -266,12 +247,11 @@ fn typed(name: &str) {
 
 #[test]
 fn rclone_syncs_up_and_down() {
-    let (root, local, serve) = scratch();
-    let Some(mut obscure) = client("rclone") else { return };
-    let password = String::from_utf8(run(obscure.args(["obscure", "p"]))).unwrap();
+    let (root, local, serve) = scratch(Serve::start);
+    let Some(_) = client("rclone") else { return };
     let (up, served) = (local.path().join("up"), root.path().join("tree"));
     tree::make(&up, 200, true);
-    fs::write(up.join("large"), octets()).unwrap();
+    fs::write(up.join("large"), tree::octets()).unwrap();
     // `LIST -a` tells no seconds, so that times there are no help.
     for (index, host, modes, compare) in [
         (0, "127.0.0.1", &[][..], "--modify-window=1s"),
@@ -279,9 +259,8 @@ fn rclone_syncs_up_and_down() {
         (1, "[::1]", &[], "--modify-window=1s"),
     ] {
         let rclone = |arguments: &[&str]| {
-            let mut rclone = client("rclone").unwrap();
-            rclone.args(["--config=", "--ftp-host", host, "--ftp-port", serve.port(index), "--ftp-user=u"]).args(modes);
-            rclone.env("RCLONE_FTP_PASS", password.trim()).args(["--retries=1", "--timeout=20s"]).args(arguments);
+            let mut rclone = rclone(host, serve.port(index)).unwrap();
+            rclone.args(modes).args(arguments);
             rclone
         };
         let down = local.path().join(format!("{index}{}", modes.len()));
@@ -293,7 +272,7 @@ fn rclone_syncs_up_and_down() {
         }
         tree::assert_same(&up, &served);
         tree::assert_same(&up, &down);
-        assert!(run(&mut rclone(&["cat", "--offset=2000000", ":ftp:tree/large"])) == octets()[2_000_000..]);
+        assert!(run(&mut rclone(&["cat", "--offset=2000000", ":ftp:tree/large"])) == tree::octets()[2_000_000..]);
         run(&mut rclone(&["moveto", ":ftp:tree/large", ":ftp:tree/made by it/#1 100%"]));
         run(&mut rclone(&["touch", "--timestamp=2001-02-03T04:05:06", ":ftp:tree/made by it/#1 100%"]));
         assert!(is_set_time(&served.join("made by it/#1 100%")));
@@ -302,12 +281,9 @@ fn rclone_syncs_up_and_down() {
     }
 }
 
-/// Sessions of libraries, as programs in their languages.
-const SESSIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/interop");
-
 #[test]
 fn python_ftplib() {
-    let (root, _local, serve) = scratch();
+    let (root, _local, serve) = scratch(Serve::start);
     let Some(_) = client("python3") else { return };
     let script = format!("{SESSIONS}/ftplib_session.py");
     for (index, host) in [(0, "127.0.0.1"), (1, "::1")] {
@@ -320,7 +296,7 @@ fn python_ftplib() {
 
 #[test]
 fn python_aioftp() {
-    passive("python3", "aioftp_session.py", &format!("{SESSIONS}/../../target/interop"), "aioftp");
+    passive("python3", "aioftp_session.py", PYTHON_LIBRARIES, "aioftp");
 }
 
 #[test]
@@ -330,7 +306,7 @@ fn node_basic_ftp() {
 
 /// A session of a library that knows no active mode, and that `.ci/run` installed there.
 fn passive(name: &str, script: &str, libraries: &str, library: &str) {
-    let (root, _local, serve) = scratch();
+    let (root, _local, serve) = scratch(Serve::start);
     if client(name).is_none() || !installed(library, &Path::new(libraries).join(library)) {
         return;
     }
@@ -344,11 +320,11 @@ fn passive(name: &str, script: &str, libraries: &str, library: &str) {
 
 #[test]
 fn rust_suppaftp() {
-    let (root, _local, serve) = scratch();
+    let (root, _local, serve) = scratch(Serve::start);
     for address in &serve.addresses {
         // More than the kernel's buffers take, so that a transfer can be aborted.
         File::create(root.path().join("sparse")).unwrap().set_len(200_000_000).unwrap();
-        suppaftp_session::run(address.parse().unwrap(), &octets());
+        suppaftp_session::run(address.parse().unwrap(), &tree::octets());
         fs::remove_file(root.path().join("sparse")).unwrap();
     }
     assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);

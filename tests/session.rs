@@ -24,7 +24,7 @@ use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use client::{Client, data, read_all};
+use client::{Client, Control, data, read_all};
 use host::Host;
 use transcript::Server;
 
