@@ -41,8 +41,9 @@ impl Tls {
 /// Whom the server says it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Identities {
-    /// Nobody whom anybody could check: a key and a certificate that are made at the start and kept in memory.
-    SelfSigned,
+    /// Nobody whom anybody could check: a certificate of the server's own making, and its key. They are made at the
+    /// first start and kept in this file, so that clients can know them again; without one they are gone at the end.
+    SelfSigned(Option<PathBuf>),
     /// Chosen by the name that the client asks for (SNI, else HOST); the first for all others.
     Files(Vec<IdentityFiles>),
 }

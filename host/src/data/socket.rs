@@ -72,7 +72,9 @@ impl Socket {
         match self.layer() {
             None => self.stream.receive(octets),
             Some(mut layer) => match layer.receive(&self.stream, octets) {
-                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && !self.close_notify => Ok(0),
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && !self.close_notify => {
+                    if layer.excuse_end() { Ok(0) } else { Err(error) }
+                }
                 received => received,
             },
         }
@@ -165,34 +167,41 @@ impl Socket {
 
     /// Close in good order: all was sent, and the client has not gone.
     pub(super) fn finish(self: &Arc<Self>) -> Result<(), Error> {
-        // An upload under TLS: its end was seen, and the client need not wait for ours.
-        let done = self.layer().is_some_and(|layer| layer.closed() && !layer.wrote());
-        if !done && !self.relieve()? {
+        // An upload under TLS whose end was seen is whole, whatever happens now.
+        let received = self.layer().is_some_and(|layer| layer.closed() && !layer.wrote());
+        if !received && !self.relieve()? {
             return Err(Error::Pending);
         }
-        if let Some(mut layer) = self.layer() {
-            layer.close();
-            match layer.flush(&self.stream) {
-                Ok(true) => {}
-                // The system has all octets but the last few of TLS, which say that these were all.
-                Ok(false) => {
+        match self.layer() {
+            None => {
+                let shut = rustix::net::shutdown(&self.stream, rustix::net::Shutdown::Write);
+                if shut.is_err() || self.is_broken() {
+                    return Err(self.fail(Error::Broken));
+                }
+            }
+            Some(mut layer) => {
+                if !received && self.is_broken() {
+                    drop(layer);
+                    return Err(self.fail(Error::Broken));
+                }
+                layer.close();
+                // The system has all octets but the last few of TLS, which say that these were all. Clients that know
+                // that by themselves (MODE B, C and Z) may have closed, and reset these.
+                if let Ok(false) = layer.flush(&self.stream) {
                     drop(layer);
                     tokio::spawn(self.clone().end());
                     return Ok(());
                 }
-                Err(_) if done => {}
-                Err(_) => {
-                    drop(layer);
-                    return Err(self.fail(Error::Broken));
-                }
+                let _ = rustix::net::shutdown(&self.stream, rustix::net::Shutdown::Write);
             }
-        }
-        let shut = rustix::net::shutdown(&self.stream, rustix::net::Shutdown::Write);
-        if !done && (shut.is_err() || !matches!(self.stream.take_error(), Ok(None))) {
-            return Err(self.fail(Error::Broken));
         }
         self.finished.store(true, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Whether the client has reset it.
+    fn is_broken(&self) -> bool {
+        !matches!(self.stream.take_error(), Ok(None))
     }
 
     /// Send the end, however slow the client is.
