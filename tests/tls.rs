@@ -212,19 +212,21 @@ fn an_upload_without_close_notify_is_whole_where_the_operator_says_so() {
 
 #[test]
 fn uploads_of_clients_that_never_read() {
-    let server = Protected::start(|_| {});
     let content = content();
-    for version in VERSIONS {
-        let mut client = Secure::explicit(server.address(), server.authority.client(version)).login();
-        for content in [&content[..], b"content"].repeat(5) {
-            let mut stream = client.open(true, "STOR f");
-            stream.write_all(content).unwrap();
-            stream.conn.send_close_notify();
-            stream.flush().unwrap();
-            // With anything unread, that is a reset.
-            drop(stream);
-            assert_eq!((client.reply().0, client.reply().0), (150, 226));
-            assert!(fs::read(server.host.root().join("f")).unwrap() == content);
+    for (reuse, times) in [(SessionReuse::Allow, 5), (SessionReuse::Enforce, 1)] {
+        let server = Protected::start(|tls| tls.session_reuse = reuse);
+        for version in VERSIONS {
+            let mut client = Secure::explicit(server.address(), server.authority.client(version)).login();
+            for content in [&content[..], b"content"].repeat(times) {
+                let mut stream = client.open(true, "STOR f");
+                stream.write_all(content).unwrap();
+                stream.conn.send_close_notify();
+                stream.flush().unwrap();
+                // With anything unread, such as a ticket, that is a reset.
+                drop(stream);
+                assert_eq!((client.reply().0, client.reply().0), (150, 226), "{reuse:?}");
+                assert!(fs::read(server.host.root().join("f")).unwrap() == content);
+            }
         }
     }
 }

@@ -88,7 +88,6 @@ pub enum SessionReuse {
     Off,
     /// One that does not is said in the log, once for each session.
     Allow,
-    /// One that does not is refused. Uploads of clients that speak TLS 1.3 and never read on data connections
-    /// (rclone) can then end early, with 426: they do not take the ticket that each connection brings.
+    /// One that does not is refused.
     Enforce,
 }
