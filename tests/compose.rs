@@ -18,7 +18,7 @@ mod host;
 
 use std::sync::Mutex;
 
-use client::{Client, read_all, send_all};
+use client::{Client, Control, read_all, send_all};
 use component::component;
 use host::Host;
 use log::{LevelFilter, Log, Metadata, Record};
