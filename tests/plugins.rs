@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 
-use control::{Client, PATIENCE, data, read_all, send_all, stranger};
+use control::{Client, Control, PATIENCE, data, read_all, send_all, stranger};
 use process::{Serve, client, installed, run};
 use tempfile::{TempDir, tempdir};
 use wasi_ftpd_host::SESSION_COMPONENT;
