@@ -317,7 +317,7 @@ fn rclone_syncs_up_and_down(server: Server) {
     let Some(_) = client("rclone") else { return };
     let (up, served) = (local.path().join("up"), root.path().join("tree"));
     tree::make(&up, 200, server.has("octets"));
-    fs::write(up.join("large"), octets()).unwrap();
+    fs::write(up.join("large"), tree::octets()).unwrap();
     // `LIST -a` tells no seconds, so that times there are no help.
     for (index, host, modes, compare) in [
         (0, "127.0.0.1", &[][..], "--modify-window=1s"),
