@@ -1,5 +1,7 @@
 //! A transcript's server behind sockets, whose files are a directory.
 
+#![allow(dead_code, reason = "each test program uses a part of it")]
+
 use std::any::Any;
 use std::ffi::OsStr;
 use std::fs;
