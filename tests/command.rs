@@ -27,7 +27,7 @@ use std::process::Output;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 use std::{fs, thread};
 
-use client::{Client, PATIENCE, data, read_all, send_all, stranger, until};
+use client::{Client, Control, PATIENCE, data, read_all, send_all, stranger, until};
 use command::NOT_OFFERED;
 use over_tcp::OverTcp;
 use process::Serve;

@@ -28,8 +28,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
-use control::{Client, until};
-use process::{Serve, client, installed, run};
+use control::{Client, Control, until};
+use process::{PYTHON_LIBRARIES, SESSIONS, Serve, client, installed, lftp, rclone, run};
 use program::command;
 use tempfile::{TempDir, tempdir};
 
@@ -99,15 +99,10 @@ clients! {
     rust_suppaftp
 }
 
-/// Something to send: long enough for many packets.
-fn octets() -> Vec<u8> {
-    (0..3_000_000u32).map(|number| (number.wrapping_mul(2_654_435_761) >> 24) as u8).collect()
-}
-
 fn curl(server: Server) {
     let Some((root, local, serve)) = scratch(server) else { return };
     let Some(_) = client("curl") else { return };
-    let (octets, odd) = (octets(), if server.has("octets") { "%ff" } else { "%c3%bf" });
+    let (octets, odd) = (tree::octets(), if server.has("octets") { "%ff" } else { "%c3%bf" });
     let path = local.path().join("file");
     fs::write(&path, &octets).unwrap();
     for (index, address) in serve.addresses.iter().enumerate() {
@@ -157,15 +152,6 @@ fn curl_as_anonymous_reads_and_does_not_write(server: Server) {
     assert_eq!(fs::read(root.path().join("file")).unwrap(), b"to read");
 }
 
-fn lftp(serve: &Serve, index: usize, passive: bool, script: &str) {
-    let Some(mut lftp) = client("lftp") else { return };
-    let script = format!(
-        "set net:max-retries 2; set net:timeout 20; set ftp:passive-mode {passive}; open -u u,p ftp://{}; {script}",
-        serve.addresses[index]
-    );
-    run(lftp.arg("--norc").args(["-c", &script]));
-}
-
 fn lftp_mirrors_up_and_down(server: Server) {
     for (index, passive) in [(0, true), (0, false), (1, true), (1, false)] {
         // It uses MODE Z unless it is told not to.
@@ -178,17 +164,18 @@ fn lftp_mirrors_up_and_down(server: Server) {
         // Nagle's algorithm makes small uploads slow there.
         let count = if server == Server::Component { 200 } else { 1000 };
         tree::make(&up, count, server.has("octets"));
-        let mode = format!("set ftp:use-mode-z {deflated}");
-        lftp(&serve, index, passive, &format!("{mode}; mirror --parallel=2 --reverse {} tree", up.display()));
+        let url = format!("ftp://{}", serve.addresses[index]);
+        let settings = format!("set ftp:passive-mode {passive}; set ftp:use-mode-z {deflated}");
+        let lftp = |script: &str| lftp(&url, &settings, script);
+        lftp(&format!("mirror --parallel=2 --reverse {} tree", up.display()));
         tree::assert_same(&up, &root.path().join("tree"));
-        lftp(&serve, index, passive, &format!("{mode}; mirror --parallel=2 tree {}", down.display()));
+        lftp(&format!("mirror --parallel=2 tree {}", down.display()));
         tree::assert_same(&up, &down);
         // Times have come along both ways: nothing is left to do, with MLSD or with LIST.
         for setting in ["yes", "no"] {
-            let again = format!("set ftp:use-mlsd {setting}; mirror --dry-run tree {}", down.display());
-            lftp(&serve, index, passive, &again);
+            lftp(&format!("set ftp:use-mlsd {setting}; mirror --dry-run tree {}", down.display()));
         }
-        lftp(&serve, index, passive, "rm -r tree");
+        lftp("rm -r tree");
         assert!(!root.path().join("tree").exists());
     }
 }
@@ -268,7 +255,7 @@ fn typed(server: Server, name: &str) {
     if client(name).is_none() {
         return;
     }
-    let (octets, names) = (octets(), typed_names(server));
+    let (octets, names) = (tree::octets(), typed_names(server));
     let [up, file, part] = ["up", "file", "part"].map(|name| local.path().join(name));
     fs::create_dir(&up).unwrap();
     for (name, length) in names.into_iter().zip([3_000_000, 200, 0]) {
@@ -329,8 +316,7 @@ fn typed(server: Server, name: &str) {
 
 fn rclone_syncs_up_and_down(server: Server) {
     let Some((root, local, serve)) = scratch(server) else { return };
-    let Some(mut obscure) = client("rclone") else { return };
-    let password = String::from_utf8(run(obscure.args(["obscure", "p"]))).unwrap();
+    let Some(_) = client("rclone") else { return };
     let (up, served) = (local.path().join("up"), root.path().join("tree"));
     tree::make(&up, 200, server.has("octets"));
     fs::write(up.join("large"), octets()).unwrap();
@@ -341,9 +327,8 @@ fn rclone_syncs_up_and_down(server: Server) {
         (1, "[::1]", &[], "--modify-window=1s"),
     ] {
         let rclone = |arguments: &[&str]| {
-            let mut rclone = client("rclone").unwrap();
-            rclone.args(["--config=", "--ftp-host", host, "--ftp-port", serve.port(index), "--ftp-user=u"]).args(modes);
-            rclone.env("RCLONE_FTP_PASS", password.trim()).args(["--retries=1", "--timeout=20s"]).args(arguments);
+            let mut rclone = rclone(host, serve.port(index)).unwrap();
+            rclone.args(modes).args(arguments);
             rclone
         };
         let down = local.path().join(format!("{index}{}", modes.len()));
@@ -355,7 +340,7 @@ fn rclone_syncs_up_and_down(server: Server) {
         }
         tree::assert_same(&up, &served);
         tree::assert_same(&up, &down);
-        assert!(run(&mut rclone(&["cat", "--offset=2000000", ":ftp:tree/large"])) == octets()[2_000_000..]);
+        assert!(run(&mut rclone(&["cat", "--offset=2000000", ":ftp:tree/large"])) == tree::octets()[2_000_000..]);
         run(&mut rclone(&["moveto", ":ftp:tree/large", ":ftp:tree/made by it/#1 100%"]));
         run(&mut rclone(&["touch", "--timestamp=2001-02-03T04:05:06", ":ftp:tree/made by it/#1 100%"]));
         assert!(is_set_time(&served.join("made by it/#1 100%")));
@@ -363,9 +348,6 @@ fn rclone_syncs_up_and_down(server: Server) {
         assert!(!served.exists());
     }
 }
-
-/// Sessions of libraries, as programs in their languages.
-const SESSIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/interop");
 
 fn python_ftplib(server: Server) {
     let Some((root, _local, serve)) = scratch(server) else { return };
@@ -381,7 +363,7 @@ fn python_ftplib(server: Server) {
 }
 
 fn python_aioftp(server: Server) {
-    passive(server, "python3", "aioftp_session.py", &format!("{SESSIONS}/../../target/interop"), "aioftp");
+    passive(server, "python3", "aioftp_session.py", PYTHON_LIBRARIES, "aioftp");
 }
 
 fn node_basic_ftp(server: Server) {
@@ -408,7 +390,7 @@ fn rust_suppaftp(server: Server) {
     for address in &serve.addresses {
         // More than the kernel's buffers take, so that a transfer can be aborted.
         File::create(root.path().join("sparse")).unwrap().set_len(200_000_000).unwrap();
-        suppaftp_session::run(address.parse().unwrap(), &octets(), server.has("octets"));
+        suppaftp_session::run(address.parse().unwrap(), &tree::octets(), server.has("octets"));
         fs::remove_file(root.path().join("sparse")).unwrap();
     }
     assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);
@@ -443,7 +425,7 @@ fn a_log_that_nobody_reads() {
 #[test]
 fn file_descriptors_that_run_out() {
     let root = tempdir().unwrap();
-    let limited = "ulimit -n 30; exec \"$0\" serve \"$1\" --listen 127.0.0.1:0 --max-connections 12 --log off";
+    let limited = "ulimit -n 40; exec \"$0\" serve \"$1\" --listen 127.0.0.1:0 --max-connections 12 --log off";
     let mut sh = Command::new("sh");
     let serve = Serve::run(sh.args(["-c", limited]).arg(command().get_program()).arg(root.path()));
     let mut clients: Vec<Client> = (0..12).map(|_| Client::connect(serve.address())).collect();

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
-use wasi_ftpd_host::config::{Config, TlsPolicy};
+use wasi_ftpd_host::config::{Config, Identities, Tls, TlsPolicy};
 use wasi_ftpd_host::storage::Permissions;
 
 use crate::cli::GeneratedPassword;
@@ -17,6 +17,8 @@ pub(crate) struct Introduction {
     writable: bool,
     passwords: Vec<GeneratedPassword>,
     tls: Option<TlsPolicy>,
+    /// Where a certificate of the server's own making is kept.
+    kept: Option<PathBuf>,
 }
 
 impl Introduction {
@@ -29,6 +31,10 @@ impl Introduction {
             writable: users.iter().any(|user| user.permissions.contains(Permissions::WRITE)),
             passwords,
             tls: config.tls.as_ref().map(|tls| tls.policy),
+            kept: match &config.tls {
+                Some(Tls { identities: Identities::SelfSigned(file), .. }) => file.clone(),
+                _ => None,
+            },
         }
     }
 
@@ -54,7 +60,11 @@ impl Introduction {
             });
         }
         if let Some(fingerprint) = &fingerprint {
-            let _ = writeln!(text, "  with certificate SHA-256 {fingerprint} (made now, gone at the end)");
+            let kept = match &self.kept {
+                Some(file) => format!("kept in {}", file.display()),
+                None => "made now, gone at the end".to_owned(),
+            };
+            let _ = writeln!(text, "  with certificate SHA-256 {fingerprint} ({kept})");
         }
         if self.anonymous {
             text.push_str("  to   anonymous, to read\n");

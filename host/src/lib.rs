@@ -11,7 +11,6 @@ pub mod accounts;
 pub mod config;
 pub mod storage;
 
-mod attempt;
 mod bindings;
 mod charsets;
 mod control;
@@ -25,8 +24,10 @@ mod listen;
 mod now;
 mod server;
 mod session;
+mod socket;
 mod tls;
 mod tunables;
+mod workers;
 
 pub use engine::SESSION_COMPONENT;
 pub use server::Server;

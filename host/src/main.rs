@@ -9,7 +9,6 @@ mod machine;
 
 use std::io::Write;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use cli::{Cli, Command, FirewallArgs, ServeArgs};
@@ -65,7 +64,7 @@ fn serve(arguments: ServeArgs) -> Result<()> {
     // Without TLS there is nothing to read again, and a terminal that is closed ends the server.
     let tls = config.tls.is_some();
     let introduction = Introduction::new(&config, passwords);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
     let served = runtime.block_on(async {
         let server = Server::bind(config)?;
         let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
@@ -90,17 +89,13 @@ fn serve(arguments: ServeArgs) -> Result<()> {
         };
         let (stop, stopped) = oneshot::channel::<()>();
         tokio::select! {
-            () = server.serve(async { drop(stopped.await) }) => {}
+            served = server.serve(async { drop(stopped.await) }) => served.context("cannot start threads")?,
             () = reloading() => {}
             // Told twice, it does not wait for anybody.
             () = async { told().await; drop(stop); told().await } => {}
         }
         Ok(())
     });
-    // A disk that hangs must not keep us.
-    runtime.shutdown_timeout(HANGING);
+    runtime.shutdown_background();
     served
 }
-
-/// How long work that waits for a disk may go on when everything else has ended.
-const HANGING: Duration = Duration::from_secs(1);

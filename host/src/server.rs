@@ -1,34 +1,35 @@
 //! The listeners, who may connect, and the end of it all.
 
 use std::collections::HashMap;
-use std::io;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::io::{self, Write};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener as StdListener, TcpStream as StdStream};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use log::{error, info, warn};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::Interest;
 use tokio::sync::{Semaphore, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, spawn_blocking, yield_now};
 use tokio::time::sleep;
 
-use crate::attempt;
 use crate::config::Config;
 use crate::control::{Control, TOO_MANY};
 use crate::engine::Engine;
 use crate::handshake::Handshake;
 use crate::listen;
 use crate::session;
+use crate::socket::Listener;
 use crate::storage::Volume;
 use crate::tls::{self, Tls};
+use crate::workers::Workers;
 
 /// An FTP server, bound and not yet serving.
 pub struct Server {
     shared: Arc<Shared>,
-    listeners: Vec<TcpListener>,
+    listeners: Vec<StdListener>,
     /// Those of connections that are protected from the first octet on.
-    implicit: Vec<TcpListener>,
+    implicit: Vec<StdListener>,
 }
 
 /// What all sessions share.
@@ -45,8 +46,8 @@ pub(crate) struct Shared {
 }
 
 impl Server {
-    /// Open the directory, compile or load the component, and bind every listener. Must be called within
-    /// a tokio runtime. Errors name what cannot be had and what to do.
+    /// Open the directory, compile or load the component, and bind every listener. Errors name what cannot be
+    /// had and what to do.
     pub fn bind(config: Config) -> Result<Self> {
         let engine = Engine::new(config.limits.connections).with_context(|| too_many(&config))?;
         Self::with_engine(config, engine)
@@ -92,12 +93,12 @@ impl Server {
 
     /// Where clients can connect; ports that were 0 are now known.
     pub fn local_addresses(&self) -> io::Result<Vec<SocketAddr>> {
-        self.listeners.iter().map(TcpListener::local_addr).collect()
+        self.listeners.iter().map(StdListener::local_addr).collect()
     }
 
     /// The same, for implicit TLS.
     pub fn implicit_addresses(&self) -> io::Result<Vec<SocketAddr>> {
-        self.implicit.iter().map(TcpListener::local_addr).collect()
+        self.implicit.iter().map(StdListener::local_addr).collect()
     }
 
     /// The SHA-256 digest of the certificate that the server has made for itself, if it has.
@@ -124,11 +125,18 @@ impl Server {
 
     /// Serve until `stop` is done; then accept nobody, tell every session, and return when all have
     /// ended, at the latest after the grace of [`Limits`](crate::config::Limits).
-    pub async fn serve(self, stop: impl Future<Output = ()>) {
+    ///
+    /// Sessions run on threads of their own, one for each processor. Must be called within a tokio runtime. An error
+    /// if there are no threads to be had.
+    pub async fn serve(self, stop: impl Future<Output = ()>) -> io::Result<()> {
+        let workers = Arc::new(Workers::new()?);
         let mut accepting = JoinSet::new();
         for (listeners, implicit) in [(self.listeners, false), (self.implicit, true)] {
             for listener in listeners {
-                accepting.spawn(accept(self.shared.clone(), listener, implicit));
+                for (number, worker) in workers.accepting() {
+                    let (shared, workers, listener) = (self.shared.clone(), workers.clone(), listener.try_clone()?);
+                    accepting.spawn_on(accept(shared, workers.clone(), number, listener, implicit), worker);
+                }
             }
         }
         if let Some(tls) = &self.shared.tls {
@@ -140,6 +148,9 @@ impl Server {
         self.shared.stop.send_replace(true);
         // Each session holds a receiver and ends by itself, since its own watch ends it.
         self.shared.stop.closed().await;
+        // Threads are joined, which blocks.
+        let _ = spawn_blocking(move || drop(workers)).await;
+        Ok(())
     }
 }
 
@@ -148,10 +159,18 @@ fn too_many(config: &Config) -> String {
     format!("cannot make ready for {} connections; try fewer", config.limits.connections)
 }
 
-async fn accept(shared: Arc<Shared>, listener: TcpListener, implicit: bool) {
+async fn accept(shared: Arc<Shared>, workers: Arc<Workers>, number: usize, listener: StdListener, implicit: bool) {
+    let listener = Listener::new(listener);
     loop {
-        match listener.accept().await {
-            Ok((socket, peer)) => greet(&shared, socket, peer, implicit),
+        match listener.accept() {
+            Ok((socket, peer)) => greet(&shared, &workers, number, socket, peer, implicit),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                if let Err(error) = listener.ready(Interest::READABLE).await {
+                    return error!("cannot accept connections: {error}");
+                }
+                // Sessions that are over make room first: a client that comes again finds its thread free.
+                yield_now().await;
+            }
             Err(error) if is_the_clients(&error) => {}
             Err(error) => {
                 error!("cannot accept connections: {error}");
@@ -168,21 +187,28 @@ fn is_the_clients(error: &io::Error) -> bool {
 }
 
 /// Start a session, or turn the client away.
-fn greet(shared: &Arc<Shared>, socket: TcpStream, peer: SocketAddr, implicit: bool) {
+fn greet(
+    shared: &Arc<Shared>,
+    workers: &Workers,
+    number: usize,
+    mut socket: StdStream,
+    peer: SocketAddr,
+    implicit: bool,
+) {
     let Some(admission) = Admission::new(shared, peer.ip()) else {
         warn!("{peer}: turned away, too many connections");
         if !implicit {
-            let _ = attempt::send(&socket, TOO_MANY);
+            let _ = socket.write_all(TOO_MANY);
         }
         return;
     };
-    let control = match Control::new(socket, peer, implicit) {
-        Ok(control) => Arc::new(control),
-        Err(error) => return warn!("{peer}: lost at once: {error}"),
-    };
     // Before the task runs, so that a stop waits for it.
     let (shared, mut stop) = (shared.clone(), shared.stop.subscribe());
-    tokio::spawn(async move {
+    workers.spawn(number, async move || {
+        let control = match Control::new(socket, peer, implicit) {
+            Ok(control) => Arc::new(control),
+            Err(error) => return warn!("{peer}: lost at once: {error}"),
+        };
         if !implicit || shake(&shared, &control, &mut stop).await {
             session::run(shared, control, stop).await;
         }

@@ -24,7 +24,7 @@ pub struct Host {
     root: TempDir,
     sessions: Box<dyn Fn() -> usize>,
     stop: Option<oneshot::Sender<()>>,
-    serving: Option<JoinHandle<()>>,
+    serving: Option<JoinHandle<std::io::Result<()>>>,
 }
 
 /// One for all servers of a test program: what one does is felt by the others.
@@ -98,7 +98,7 @@ impl Host {
     pub fn stop(&mut self) {
         self.stop.take();
         if let Some(serving) = self.serving.take() {
-            RUNTIME.block_on(serving).unwrap();
+            RUNTIME.block_on(serving).unwrap().unwrap();
         }
     }
 }

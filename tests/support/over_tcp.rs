@@ -12,7 +12,7 @@ use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::client::{Client, data, read_all};
+use crate::client::{Client, Control, data, read_all};
 use crate::transcript::Server;
 
 /// A server, and a client that has connected to it.

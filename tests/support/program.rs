@@ -7,9 +7,11 @@ use std::process::Command;
 
 use crate::process::Serve;
 
-/// The program.
+/// The program, with no place to keep anything.
 pub fn command() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_wasi-ftpd"))
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wasi-ftpd"));
+    command.env_remove("STATE_DIRECTORY").env_remove("XDG_STATE_HOME").env_remove("HOME");
+    command
 }
 
 /// Serve `root` on IPv4 and IPv6, to user `u` with password `p`, who may write, and to anonymous.

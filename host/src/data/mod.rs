@@ -5,6 +5,7 @@ mod cache;
 mod extent;
 mod port;
 mod protected;
+mod receiving;
 mod socket;
 mod transfer;
 

@@ -1,4 +1,4 @@
-//! Storage, as the guest has it: what may wait for a disk is done on a thread that may.
+//! Storage, as the guest has it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,7 +9,7 @@ use wasmtime_wasi_io::poll::{DynPollable, subscribe};
 use super::checksum::Checksum;
 use super::copy::Copy;
 use super::work::{Job, Work};
-use super::{Directory, Entry, File, Volume};
+use super::{Directory, Entry, File, Volume, pace};
 use crate::bindings::ftpd::server::storage as wit;
 use crate::session::{SessionCtx, share};
 
@@ -28,12 +28,12 @@ pub struct DirectoryResource {
 type Answer<T> = wasmtime::Result<Result<T, wit::Error>>;
 
 impl SessionCtx {
-    /// Do `work` on a thread that may wait.
+    /// Do `work`, which may wait for a disk.
     async fn blocking<T: Send + 'static>(
         &mut self,
         work: impl FnOnce() -> Result<T, super::Error> + Send + 'static,
     ) -> Answer<T> {
-        let answer = spawn_blocking(work).await?;
+        let answer = pace::ask(work).await?;
         self.waited();
         // A session that works its way through a tree is not idle.
         self.control.activity.touch();

@@ -14,6 +14,7 @@ mod error;
 mod file;
 mod hidden;
 mod host;
+pub(crate) mod pace;
 mod path;
 mod upload;
 mod volume;
