@@ -56,7 +56,7 @@ class Session:
         self._started = self._moved = time.monotonic()
         self._idle = IDLE
         self._store = Store(server.engine)
-        self._store.set_limits(memory_size=MEMORY, table_elements=TABLE_ELEMENTS, memories=1)
+        self._store.set_limits(memory_size=MEMORY, table_elements=TABLE_ELEMENTS, memories=MEMORIES)
 
     def run(self):
         """Serve the client until one of the two has had enough."""
@@ -201,7 +201,10 @@ GRACE = 5
 """Seconds that a session has to end when told to."""
 
 MEMORY = 16 * 1024 * 1024
-"""Octets that an instance may have."""
+"""Octets that a memory may have."""
+
+MEMORIES = 2
+"""Memories of an instance: one, and that of a layer that is composed into it."""
 
 TABLE_ELEMENTS = 10_000
 """Elements of an instance's tables: it has a few hundred functions in one."""
