@@ -392,6 +392,15 @@ fn bug_20_a_thousand_sessions_at_once() {
 }
 
 #[test]
+fn a_server_that_is_dropped_leaves_nothing_behind() {
+    let mut host = Host::start(|_| {});
+    let mut client = Client::login(host.address());
+    host.abandon();
+    assert_eq!(client.try_reply_octets(), None);
+    assert!(TcpStream::connect(host.address()).is_err());
+}
+
+#[test]
 fn a_stop_tells_everybody_and_lets_transfers_end() {
     let mut host = Host::start(|config| config.limits.grace = Duration::from_secs(5));
     let mut idle = Client::login(host.address());

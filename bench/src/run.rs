@@ -1,6 +1,6 @@
 //! All rounds of all scenarios.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 
 use crate::plan::Plan;
 use crate::root::Root;
@@ -52,7 +52,7 @@ pub(crate) fn all(plan: &Plan) -> Result<Results> {
 
 fn row(plan: &Plan, root: &Root, servers: &[Server], scenario: &'static Scenario) -> Row {
     let mut row = Row { scenario, limit: Vec::new(), figures: vec![Vec::new(); servers.len()] };
-    let rounds = if scenario.once { 1 } else { plan.rounds };
+    let rounds = if scenario.fresh { 1 } else { plan.rounds };
     for round in 0..rounds {
         eprintln!("{}, round {} of {rounds}", scenario.name, round + 1);
         if let Some(limit) = scenario.limit {
@@ -68,11 +68,20 @@ fn row(plan: &Plan, root: &Root, servers: &[Server], scenario: &'static Scenario
             if !scenario.needs.iter().all(|&feature: &Feature| server.can(feature)) {
                 continue;
             }
-            match (scenario.run)(&Turn { server, sizes: plan.sizes, time: plan.turn }) {
+            match turn_of(plan, root, server, scenario) {
                 Ok(turn) => figures.push(turn),
                 Err(error) => eprintln!("{}: {}: {error:#}", scenario.name, server.kind.name),
             }
         }
     }
     row
+}
+
+/// One turn of one server, or of one like it that has just started.
+fn turn_of(plan: &Plan, root: &Root, server: &Server, scenario: &Scenario) -> Result<Figures> {
+    let run = |server| (scenario.run)(&Turn { server, sizes: plan.sizes, time: plan.turn });
+    if !scenario.fresh {
+        return run(server);
+    }
+    run(&Server::start(server.kind, plan, root.memory(), "-fresh")?.context("not installed any more")?)
 }

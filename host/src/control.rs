@@ -110,8 +110,7 @@ impl Control {
         }
     }
 
-    /// Say a last line before the connection is dropped, so that it arrives: unread octets would make the end a
-    /// reset.
+    /// Say a last line and close, so that it arrives: unread octets would make the end a reset.
     pub(crate) fn close(&self, last: &[u8]) {
         self.line().close(&self.socket, last);
         for _ in 0..MAX_UNREAD {
@@ -119,6 +118,8 @@ impl Control {
                 break;
             }
         }
+        // Whatever still holds it, such as a file on its way to a slow disk.
+        let _ = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Write);
     }
 
     /// Begin a handshake, after what was written before. An error says why there can be none.

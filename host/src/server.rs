@@ -22,7 +22,7 @@ use crate::session;
 use crate::socket::Listener;
 use crate::storage::Volume;
 use crate::tls::{self, Tls};
-use crate::workers::Workers;
+use crate::workers::{self, Workers};
 
 /// An FTP server, bound and not yet serving.
 pub struct Server {
@@ -129,13 +129,13 @@ impl Server {
     /// Sessions run on threads of their own, one for each processor. Must be called within a tokio runtime. An error
     /// if there are no threads to be had.
     pub async fn serve(self, stop: impl Future<Output = ()>) -> io::Result<()> {
-        let workers = Arc::new(Workers::new()?);
+        let (threads, workers) = workers::start()?;
         let mut accepting = JoinSet::new();
         for (listeners, implicit) in [(self.listeners, false), (self.implicit, true)] {
             for listener in listeners {
                 for (number, worker) in workers.accepting() {
                     let (shared, workers, listener) = (self.shared.clone(), workers.clone(), listener.try_clone()?);
-                    accepting.spawn_on(accept(shared, workers.clone(), number, listener, implicit), worker);
+                    accepting.spawn_on(accept(shared, workers, number, listener, implicit), worker);
                 }
             }
         }
@@ -149,7 +149,7 @@ impl Server {
         // Each session holds a receiver and ends by itself, since its own watch ends it.
         self.shared.stop.closed().await;
         // Threads are joined, which blocks.
-        let _ = spawn_blocking(move || drop(workers)).await;
+        let _ = spawn_blocking(move || drop(threads)).await;
         Ok(())
     }
 }
@@ -159,7 +159,7 @@ fn too_many(config: &Config) -> String {
     format!("cannot make ready for {} connections; try fewer", config.limits.connections)
 }
 
-async fn accept(shared: Arc<Shared>, workers: Arc<Workers>, number: usize, listener: StdListener, implicit: bool) {
+async fn accept(shared: Arc<Shared>, workers: Workers, number: usize, listener: StdListener, implicit: bool) {
     let listener = Listener::new(listener);
     loop {
         match listener.accept() {

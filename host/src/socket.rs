@@ -4,11 +4,11 @@
 //! runtime has heard of its connection: it is never told, and nobody is woken for what is no news.
 
 use std::io::{self, IoSlice};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::{Arc, OnceLock};
 
-use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags};
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, SocketFlags};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -19,13 +19,13 @@ pub(crate) type Stream = Socket<TcpStream>;
 pub(crate) type Listener = Socket<TcpListener>;
 
 /// A socket that does not block.
-pub(crate) struct Socket<S: AsRawFd> {
+pub(crate) struct Socket<S: AsFd + AsRawFd> {
     // Before the socket: it is forgotten before it is closed.
     watched: OnceLock<AsyncFd<Arc<S>>>,
     socket: Arc<S>,
 }
 
-impl<S: AsRawFd> Socket<S> {
+impl<S: AsFd + AsRawFd> Socket<S> {
     pub(crate) fn new(socket: S) -> Self {
         Self { watched: OnceLock::new(), socket: Arc::new(socket) }
     }
@@ -47,7 +47,8 @@ impl<S: AsRawFd> Socket<S> {
         let watched = match self.watched.get() {
             Some(watched) => watched,
             None => {
-                // SAFETY: sockets of the standard library keep their descriptors until they are dropped.
+                // SAFETY: an owner of a descriptor (`AsFd`) that nobody can change any more keeps it until it is
+                // dropped, which is after `watched`.
                 let watched = unsafe { AsyncFd::register(self.socket.clone()) }?;
                 self.watched.get_or_init(|| watched)
             }
@@ -56,7 +57,7 @@ impl<S: AsRawFd> Socket<S> {
     }
 }
 
-impl<S: AsRawFd> std::ops::Deref for Socket<S> {
+impl<S: AsFd + AsRawFd> std::ops::Deref for Socket<S> {
     type Target = S;
 
     fn deref(&self) -> &S {
@@ -64,7 +65,7 @@ impl<S: AsRawFd> std::ops::Deref for Socket<S> {
     }
 }
 
-impl<S: AsRawFd + AsFd> AsFd for Socket<S> {
+impl<S: AsFd + AsRawFd> AsFd for Socket<S> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
@@ -110,8 +111,8 @@ impl Stream {
 
 impl Listener {
     /// The next connection, and who it is from.
-    pub(crate) fn accept(&self) -> io::Result<(TcpStream, std::net::SocketAddr)> {
-        let flags = rustix::net::SocketFlags::NONBLOCK | rustix::net::SocketFlags::CLOEXEC;
+    pub(crate) fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
         let (stream, peer) = self.attempt(Interest::READABLE, || Ok(rustix::net::acceptfrom_with(self, flags)?))?;
         let peer = peer.and_then(|peer| peer.try_into().ok()).ok_or(io::ErrorKind::ConnectionAborted)?;
         Ok((stream.into(), peer))

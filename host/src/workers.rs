@@ -11,25 +11,44 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 
-/// The threads. When they are dropped, what still runs on them is dropped as well.
-pub(crate) struct Workers(Vec<Worker>);
+/// The threads. When they are dropped, what still runs on them is dropped as well; so none of it may own them.
+pub(crate) struct Threads(Vec<Thread>);
 
-/// One of them, with a runtime of its own.
+struct Thread {
+    /// Dropped, it ends.
+    running: Option<oneshot::Sender<()>>,
+    handle: Option<JoinHandle<()>>,
+}
+
+/// What runs on them, for those who give them work.
+#[derive(Clone)]
+pub(crate) struct Workers(Arc<[Worker]>);
+
+/// A runtime of one thread.
 struct Worker {
     handle: Handle,
     sessions: Arc<AtomicUsize>,
-    /// Dropped, it ends.
-    running: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+}
+
+/// One for each processor.
+pub(crate) fn start() -> io::Result<(Threads, Workers)> {
+    let count = thread::available_parallelism().map_or(1, usize::from);
+    let (mut threads, mut workers) = (Threads(Vec::new()), Vec::new());
+    for number in 0..count {
+        let runtime = Builder::new_current_thread().enable_all().thread_name("disk").build()?;
+        workers.push(Worker { handle: runtime.handle().clone(), sessions: Arc::default() });
+        let (running, ended) = oneshot::channel::<()>();
+        let handle = thread::Builder::new().name(format!("session-{number}")).spawn(move || {
+            let _ = runtime.block_on(ended);
+            // A disk that hangs must not keep us.
+            runtime.shutdown_timeout(HANGING);
+        })?;
+        threads.0.push(Thread { running: Some(running), handle: Some(handle) });
+    }
+    Ok((threads, Workers(workers.into())))
 }
 
 impl Workers {
-    /// As many as there are processors.
-    pub(crate) fn new() -> io::Result<Self> {
-        let count = thread::available_parallelism().map_or(1, usize::from);
-        (0..count).map(Worker::new).collect::<io::Result<_>>().map(Self)
-    }
-
     /// Those that accept connections, by number: enough to share the work, and so few that a connection does not wake
     /// many for one.
     pub(crate) fn accepting(&self) -> impl Iterator<Item = (usize, &Handle)> {
@@ -55,28 +74,14 @@ impl Workers {
     }
 }
 
-impl Worker {
-    fn new(number: usize) -> io::Result<Self> {
-        let runtime = Builder::new_current_thread().enable_all().thread_name("disk").build()?;
-        let handle = runtime.handle().clone();
-        let (running, ended) = oneshot::channel::<()>();
-        let thread = thread::Builder::new().name(format!("session-{number}")).spawn(move || {
-            let _ = runtime.block_on(ended);
-            // A disk that hangs must not keep us.
-            runtime.shutdown_timeout(HANGING);
-        })?;
-        Ok(Self { handle, sessions: Arc::default(), running: Some(running), thread: Some(thread) })
-    }
-}
-
-impl Drop for Workers {
+impl Drop for Threads {
     fn drop(&mut self) {
         // All at once, and then each.
-        for worker in &mut self.0 {
-            worker.running = None;
+        for thread in &mut self.0 {
+            thread.running = None;
         }
-        for thread in self.0.iter_mut().filter_map(|worker| worker.thread.take()) {
-            let _ = thread.join();
+        for handle in self.0.iter_mut().filter_map(|thread| thread.handle.take()) {
+            let _ = handle.join();
         }
     }
 }

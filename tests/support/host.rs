@@ -27,7 +27,7 @@ pub struct Host {
     serving: Option<JoinHandle<std::io::Result<()>>>,
 }
 
-/// One for all servers of a test program: what one does is felt by the others.
+/// One for all servers of a test program, whose sessions have threads of their own.
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 
 impl Host {
@@ -47,7 +47,6 @@ impl Host {
         config.accounts = Accounts::new(vec![user("user", "secret", Permissions::ALL)], true);
         change(&mut config);
         let (stop, stopped) = oneshot::channel::<()>();
-        let _runtime = RUNTIME.enter();
         let server = match component {
             Some(component) => Server::bind_component(config, &component).unwrap(),
             None => Server::bind(config).unwrap(),
@@ -92,6 +91,14 @@ impl Host {
     /// Wait until so many sessions are open.
     pub fn until_sessions(&self, count: usize) {
         crate::client::until(|| self.sessions() == count, "sessions to end");
+    }
+
+    /// Drop the server in the midst of serving.
+    pub fn abandon(&mut self) {
+        if let Some(serving) = self.serving.take() {
+            serving.abort();
+            assert!(RUNTIME.block_on(serving).unwrap_err().is_cancelled());
+        }
     }
 
     /// Stop, as on SIGTERM.

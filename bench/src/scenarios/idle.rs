@@ -18,7 +18,7 @@ pub(super) const ALL: &[Scenario] = &[
     },
 ];
 
-const IDLE: Scenario = Scenario { unit: "KiB", lower_is_better: true, once: true, ..PLAIN };
+const IDLE: Scenario = Scenario { unit: "KiB", lower_is_better: true, fresh: true, ..PLAIN };
 
 fn idle(turn: &Turn, which: usize, protected: bool) -> Result<Figures> {
     let sessions = turn.sizes.idle.get(which).copied().unwrap_or_default();

@@ -27,8 +27,8 @@ pub(crate) struct Scenario {
     pub(crate) needs: &'static [Feature],
     /// It is about a disk.
     pub(crate) on_disk: bool,
-    /// One round is enough: it is no matter of time.
-    pub(crate) once: bool,
+    /// One round of a server that has just started: it is no matter of time, but of what earlier sessions left.
+    pub(crate) fresh: bool,
     /// What the machine can do at best.
     pub(crate) limit: Option<Limit>,
     pub(crate) run: fn(&Turn) -> Result<Figures>,
@@ -71,7 +71,7 @@ const PLAIN: Scenario = Scenario {
     cpu_per: "",
     needs: &[],
     on_disk: false,
-    once: false,
+    fresh: false,
     limit: None,
     run: |_| anyhow::bail!("nothing to run"),
 };

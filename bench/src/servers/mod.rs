@@ -73,7 +73,7 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     pub(crate) group: Group,
     process: Child,
-    _scratch: TempDir,
+    scratch: TempDir,
 }
 
 impl Server {
@@ -95,7 +95,7 @@ impl Server {
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         let process = command.spawn().with_context(|| format!("cannot start {}", program.display()))?;
         let address = (Ipv4Addr::LOCALHOST, port).into();
-        let mut server = Self { kind, address, group, process, _scratch: scratch };
+        let mut server = Self { kind, address, group, process, scratch };
         server.wait_until_it_greets()?;
         Ok(Some(server))
     }
@@ -109,7 +109,7 @@ impl Server {
         while Client::connect(self.address).is_err() {
             let ended = self.process.try_wait()?;
             if ended.is_some() || Instant::now() > due {
-                let log = std::fs::read_to_string(self._scratch.path().join("log")).unwrap_or_default();
+                let log = std::fs::read_to_string(self.scratch.path().join("log")).unwrap_or_default();
                 bail!("{} does not greet: {log}", self.kind.name);
             }
             std::thread::sleep(Duration::from_millis(20));
