@@ -4,10 +4,9 @@ mod bond;
 mod client;
 mod identity;
 mod layer;
-mod watch;
 
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result};
@@ -21,7 +20,6 @@ use rustls::version::{TLS12, TLS13};
 pub(crate) use bond::Bond;
 pub(crate) use client::names;
 pub(crate) use layer::Layer;
-pub(crate) use watch::watch;
 
 use crate::config::{Identities as Sources, IdentityFiles, SessionReuse, Tls as Settings};
 use identity::{Identities, Identity, Resolver};
@@ -93,7 +91,7 @@ impl Tls {
     }
 
     /// Every file that was read.
-    fn files(&self) -> impl Iterator<Item = &Path> {
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
         let identities = match &self.settings.identities {
             Sources::SelfSigned => &[][..],
             Sources::Files(files) => files,
@@ -104,6 +102,8 @@ impl Tls {
             .flat_map(|files| [Some(&*files.certificate), Some(&*files.key), files.ocsp.as_deref()])
             .chain([authorities])
             .flatten()
+            .map(Path::to_owned)
+            .collect()
     }
 
     fn current(&self) -> Current {
