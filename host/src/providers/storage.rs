@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use log::warn;
+use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 use wasmtime::Store;
 use wasmtime_wasi::filesystem::FsPerms;
@@ -273,8 +274,10 @@ impl Drop for Upload {
         if self.over {
             return;
         }
+        // When the runtime itself ends, the instance does too.
+        let Ok(runtime) = Handle::try_current() else { return };
         let (asked, instance, upload) = (self.asked.clone(), self.instance, self.upload);
-        tokio::spawn(async move {
+        runtime.spawn(async move {
             let discarded = asked.ask_same(instance, |guest, store| {
                 Box::pin(async move { guest.call_discard(store, upload).await.map(Ok) })
             });
