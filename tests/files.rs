@@ -18,7 +18,7 @@ use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::time::{Duration, Instant};
 
-use client::{Client, read_all, send_all};
+use client::{Client, Control, read_all, send_all};
 use host::Host;
 use wasi_ftpd_host::storage::Unfinished;
 

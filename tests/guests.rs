@@ -19,7 +19,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::thread;
 use std::time::Duration;
 
-use client::{Client, stranger};
+use client::{Client, Control, stranger};
 use guest::guest;
 use host::{Host, Setup};
 use wasi_ftpd_host::config::{Identities, Tls, TlsPolicy};
@@ -129,13 +129,14 @@ fn a_guest_that_lets_users_in_without_tls() {
             (i32.or (i32.load8_u (i32.const 64)) (i32.shl (i32.load8_u (i32.const 68)) (i32.const 8))))";
     for policy in [TlsPolicy::Required, TlsPolicy::RequiredForData] {
         let host = Host::start_component(Some(guest(denied)), |config| {
-            let mut tls = Tls::new(Identities::SelfSigned);
+            let mut tls = Tls::new(Identities::SelfSigned(None));
             tls.policy = policy;
             config.tls = Some(tls);
         });
         // Without an error of the guest's, there is no last word.
         assert!(Client::silent(host.address()).try_reply().is_none());
     }
-    let host = Host::start_component(Some(guest(denied)), |config| config.tls = Some(Tls::new(Identities::SelfSigned)));
+    let host =
+        Host::start_component(Some(guest(denied)), |config| config.tls = Some(Tls::new(Identities::SelfSigned(None))));
     assert_eq!(Client::silent(host.address()).reply().0, 421);
 }

@@ -19,7 +19,7 @@ use std::os::unix::fs::symlink;
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
-use client::{Client, data, read_all, send_all, stranger, until};
+use client::{Client, Control, data, read_all, send_all, stranger, until};
 use host::Host;
 use socket2::Socket;
 use wasi_ftpd_host::config::ActivePort;
@@ -48,10 +48,9 @@ fn bug_01_no_packet_to_a_third_party() {
 fn bug_02_no_packet_before_the_transfer() {
     let host = Host::start(|_| {});
     fs::write(host.root().join("f"), "content").unwrap();
-    let mine = TcpListener::bind("127.0.0.1:0").unwrap();
-    mine.set_nonblocking(true).unwrap();
     let mut client = Client::login(host.address());
-    client.expect(format!("EPRT |1|127.0.0.1|{}|", mine.local_addr().unwrap().port()), 200);
+    let mine = client.active();
+    mine.set_nonblocking(true).unwrap();
     client.expect("NOOP", 200);
     assert_eq!(mine.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
     mine.set_nonblocking(false).unwrap();
@@ -69,8 +68,7 @@ fn active_connections_come_from_the_data_port() {
     let mut clients = [Client::login(host.address()), Client::login(host.address())];
     for _ in 0..2 {
         let open = clients.each_mut().map(|client| {
-            let mine = TcpListener::bind("127.0.0.1:0").unwrap();
-            client.expect(format!("EPRT |1|127.0.0.1|{}|", mine.local_addr().unwrap().port()), 200);
+            let mine = client.active();
             client.expect("RETR f", 150);
             mine.accept().unwrap()
         });

@@ -1,4 +1,4 @@
-//! Real clients against the running program, contents compared byte for byte.
+//! Real clients against both running servers, contents compared byte for byte.
 
 #![allow(
     clippy::expect_used,
@@ -8,10 +8,14 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "support/command.rs"]
+mod command;
 #[path = "support/client.rs"]
 mod control;
 #[path = "support/process.rs"]
 mod process;
+#[path = "support/program.rs"]
+mod program;
 #[path = "interop/suppaftp_session.rs"]
 mod suppaftp_session;
 #[path = "support/tree.rs"]
@@ -24,26 +28,81 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
-use control::{Client, until};
-use process::{Serve, client, command, installed, run};
+use control::{Client, Control, until};
+use process::{PYTHON_LIBRARIES, SESSIONS, Serve, client, installed, lftp, rclone, run};
+use program::command;
 use tempfile::{TempDir, tempdir};
 
-fn scratch() -> (TempDir, TempDir, Serve) {
+/// What clients are tried against.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Server {
+    /// `wasi-ftpd`.
+    Program,
+    /// `command.wasm` under the wasmtime CLI.
+    Component,
+}
+
+impl Server {
+    /// What it has not, in words.
+    fn lacks(self) -> String {
+        match self {
+            Self::Program => String::new(),
+            Self::Component => command::NOT_OFFERED.map(|(what, _)| what).join(" "),
+        }
+    }
+
+    fn has(self, what: &str) -> bool {
+        !self.lacks().split(' ').any(|word| word == what)
+    }
+}
+
+/// A directory, one that is served, and its server. `None`: the test is skipped.
+fn scratch(server: Server) -> Option<(TempDir, TempDir, Serve)> {
     let (root, local) = (tempdir().unwrap(), tempdir().unwrap());
-    let serve = Serve::start(root.path());
-    (root, local, serve)
+    let serve = match server {
+        Server::Program => program::start(root.path()),
+        Server::Component => command::start(root.path())?,
+    };
+    Some((root, local, serve))
 }
 
-/// Something to send: long enough for many packets.
-fn octets() -> Vec<u8> {
-    (0..3_000_000u32).map(|number| (number.wrapping_mul(2_654_435_761) >> 24) as u8).collect()
+/// Each client is a test against each server.
+macro_rules! clients {
+    ($($client:ident)*) => {
+        mod against_the_program {
+            $(#[test]
+            fn $client() {
+                super::$client(super::Server::Program);
+            })*
+        }
+        mod against_the_component {
+            $(#[test]
+            fn $client() {
+                super::$client(super::Server::Component);
+            })*
+        }
+    };
 }
 
-#[test]
-fn curl() {
-    let (root, local, serve) = scratch();
+clients! {
+    curl
+    curl_as_anonymous_reads_and_does_not_write
+    lftp_mirrors_up_and_down
+    wget_recurses
+    ncftp_up_and_down
+    tnftp
+    inetutils_ftp
+    rclone_syncs_up_and_down
+    python_ftplib
+    python_aioftp
+    node_basic_ftp
+    rust_suppaftp
+}
+
+fn curl(server: Server) {
+    let Some((root, local, serve)) = scratch(server) else { return };
     let Some(_) = client("curl") else { return };
-    let octets = octets();
+    let (octets, odd) = (tree::octets(), if server.has("octets") { "%ff" } else { "%c3%bf" });
     let path = local.path().join("file");
     fs::write(&path, &octets).unwrap();
     for (index, address) in serve.addresses.iter().enumerate() {
@@ -52,7 +111,7 @@ fn curl() {
                 .into_iter()
                 .enumerate()
         {
-            let url = format!("ftp://u:p@{address}/dir {index} {number}/a%20%23%ff%20name").replace(' ', "%20");
+            let url = format!("ftp://u:p@{address}/dir {index} {number}/a%20%23{odd}%20name").replace(' ', "%20");
             let curl = || {
                 let mut curl = client("curl").unwrap();
                 curl.args(["-sS", "--max-time", "60"]).args(mode).arg(&url);
@@ -81,9 +140,8 @@ fn curl() {
     assert_eq!(directories.len(), 8);
 }
 
-#[test]
-fn curl_as_anonymous_reads_and_does_not_write() {
-    let (root, local, serve) = scratch();
+fn curl_as_anonymous_reads_and_does_not_write(server: Server) {
+    let Some((root, local, serve)) = scratch(server) else { return };
     let Some(mut get) = client("curl") else { return };
     let url = format!("ftp://{}/file", serve.addresses[0]);
     fs::write(root.path().join("file"), "to read").unwrap();
@@ -94,46 +152,36 @@ fn curl_as_anonymous_reads_and_does_not_write() {
     assert_eq!(fs::read(root.path().join("file")).unwrap(), b"to read");
 }
 
-fn lftp(serve: &Serve, index: usize, passive: bool, script: &str) {
-    let Some(mut lftp) = client("lftp") else { return };
-    let script = format!(
-        "set net:max-retries 2; set net:timeout 20; set ftp:passive-mode {passive}; open -u u,p ftp://{}; {script}",
-        serve.addresses[index]
-    );
-    run(lftp.arg("--norc").args(["-c", &script]));
-}
-
-#[test]
-fn lftp_mirrors_up_and_down() {
+fn lftp_mirrors_up_and_down(server: Server) {
     for (index, passive) in [(0, true), (0, false), (1, true), (1, false)] {
         // It uses MODE Z unless it is told not to.
         let deflated = if (index == 0) == passive { "yes" } else { "no" };
-        let (root, local, serve) = scratch();
+        let Some((root, local, serve)) = scratch(server) else { return };
         if client("lftp").is_none() {
             return;
         }
         let (up, down) = (local.path().join("up"), local.path().join("down"));
-        tree::make(&up, 1000, true);
-        let mode = format!("set ftp:use-mode-z {deflated}");
-        lftp(&serve, index, passive, &format!("{mode}; mirror --parallel=2 --reverse {} tree", up.display()));
+        tree::make(&up, 1000, server.has("octets"));
+        let url = format!("ftp://{}", serve.addresses[index]);
+        let settings = format!("set ftp:passive-mode {passive}; set ftp:use-mode-z {deflated}");
+        let lftp = |script: &str| lftp(&url, &settings, script);
+        lftp(&format!("mirror --parallel=2 --reverse {} tree", up.display()));
         tree::assert_same(&up, &root.path().join("tree"));
-        lftp(&serve, index, passive, &format!("{mode}; mirror --parallel=2 tree {}", down.display()));
+        lftp(&format!("mirror --parallel=2 tree {}", down.display()));
         tree::assert_same(&up, &down);
         // Times have come along both ways: nothing is left to do, with MLSD or with LIST.
         for setting in ["yes", "no"] {
-            let again = format!("set ftp:use-mlsd {setting}; mirror --dry-run tree {}", down.display());
-            lftp(&serve, index, passive, &again);
+            lftp(&format!("set ftp:use-mlsd {setting}; mirror --dry-run tree {}", down.display()));
         }
-        lftp(&serve, index, passive, "rm -r tree");
+        lftp("rm -r tree");
         assert!(!root.path().join("tree").exists());
     }
 }
 
-#[test]
-fn wget_recurses() {
-    let (root, local, serve) = scratch();
+fn wget_recurses(server: Server) {
+    let Some((root, local, serve)) = scratch(server) else { return };
     let Some(_) = client("wget") else { return };
-    tree::make(&root.path().join("tree"), 1000, true);
+    tree::make(&root.path().join("tree"), 1000, server.has("octets"));
     for (index, mode) in [(0, &[][..]), (0, &["--no-passive-ftp"][..]), (1, &[])] {
         let target = local.path().join(format!("{index}{}", mode.len()));
         run(client("wget")
@@ -160,12 +208,11 @@ fn remove_listings(directory: &Path) {
     }
 }
 
-#[test]
-fn ncftp_up_and_down() {
-    let (root, local, serve) = scratch();
+fn ncftp_up_and_down(server: Server) {
+    let Some((root, local, serve)) = scratch(server) else { return };
     let Some(_) = client("ncftpput") else { return };
     let up = local.path().join("up");
-    tree::make(&up, 200, true);
+    tree::make(&up, 200, server.has("octets"));
     for mode in ["-F", "-E"] {
         let login = ["-u", "u", "-p", "p", "-P", serve.port(0), "-V", mode, "-t", "20", "-r", "1"];
         run(client("ncftpput").unwrap().args(login).args(["-R", "-m", "127.0.0.1", mode]).arg(&up));
@@ -178,18 +225,19 @@ fn ncftp_up_and_down() {
     }
 }
 
-#[test]
-fn tnftp() {
-    typed("tnftp");
+fn tnftp(server: Server) {
+    typed(server, "tnftp");
 }
 
-#[test]
-fn inetutils_ftp() {
-    typed("inetutils-ftp");
+fn inetutils_ftp(server: Server) {
+    typed(server, "inetutils-ftp");
 }
 
 /// Those that have names of their own for files on both sides.
-const TYPED: [&[u8]; 3] = ["a #1  100% \u{fc} \u{4e2d} (x)'q'".as_bytes(), b"latin \xe9\xfe\xff x", b"empty"];
+fn typed_names(server: Server) -> [&'static [u8]; 3] {
+    let latin: &[u8] = if server.has("octets") { b"latin \xe9\xfe\xff x" } else { b"latin \xc3\xa9 x" };
+    ["a #1  100% \u{fc} \u{4e2d} (x)'q'".as_bytes(), latin, b"empty"]
+}
 
 /// What MFMT sets: 2001-02-03 04:05:06.
 const SET_TIME: &str = "20010203040506";
@@ -200,15 +248,15 @@ fn is_set_time(path: &Path) -> bool {
 
 /// A client that reads commands as people type them. `epsv4` toggles EPSV and EPRT over IPv4: tnftp begins with
 /// them on, inetutils with them off.
-fn typed(name: &str) {
-    let (root, local, serve) = scratch();
+fn typed(server: Server, name: &str) {
+    let Some((root, local, serve)) = scratch(server) else { return };
     if client(name).is_none() {
         return;
     }
-    let octets = octets();
+    let (octets, names) = (tree::octets(), typed_names(server));
     let [up, file, part] = ["up", "file", "part"].map(|name| local.path().join(name));
     fs::create_dir(&up).unwrap();
-    for (name, length) in TYPED.into_iter().zip([3_000_000, 200, 0]) {
+    for (name, length) in names.into_iter().zip([3_000_000, 200, 0]) {
         fs::write(up.join(OsStr::from_bytes(name)), &octets[..length]).unwrap();
     }
     fs::write(&file, &octets).unwrap();
@@ -235,7 +283,7 @@ fn typed(name: &str) {
                  put {file} renamed\nrename renamed \"re named\"\nput {file} deleted\ndelete deleted\n\
                  quote MFMT {SET_TIME} \"{odd}\"\nsize \"{odd}\"\nmodtime \"{odd}\"\n\
                  dir\nls . {list}\nnlist . {nlist}\nlcd \"{down}\"\nmget *\nget \"{odd}\" {odd_file}",
-                odd = std::str::from_utf8(TYPED[0]).unwrap(),
+                odd = std::str::from_utf8(names[0]).unwrap(),
                 up = up.display(),
                 down = down.display(),
                 file = file.display(),
@@ -246,17 +294,17 @@ fn typed(name: &str) {
             ));
             assert!(fs::read(&part).unwrap() == octets, "resumed down");
             assert!(fs::read(local.path().join("odd")).unwrap() == octets);
-            for name in TYPED.map(OsStr::from_bytes) {
+            for name in names.map(OsStr::from_bytes) {
                 assert!(fs::read(remote.join(name)).unwrap() == fs::read(up.join(name)).unwrap(), "{name:?}");
             }
             assert!(fs::read(remote.join("part")).unwrap() == [&octets[..], &octets[..1_000_000]].concat());
             tree::assert_same(&remote, &down);
-            let odd = OsStr::from_bytes(TYPED[0]);
+            let odd = OsStr::from_bytes(names[0]);
             assert!(is_set_time(&remote.join(odd)) && (name != "tnftp" || is_set_time(&down.join(odd))));
             for listing in ["list", "nlist"] {
                 let listing = fs::read(local.path().join(listing)).unwrap();
                 let lists = |name| listing.split(|octet| *octet == b'\n').any(|line| line.ends_with(name));
-                assert!(TYPED.into_iter().all(lists), "{}", String::from_utf8_lossy(&listing));
+                assert!(names.into_iter().all(lists), "{}", String::from_utf8_lossy(&listing));
             }
             session(&format!("cd \"{directory}\"\nmdelete *\ncdup\nrmdir \"{directory}\""));
             assert!(!remote.exists());
@@ -264,13 +312,11 @@ fn typed(name: &str) {
     }
 }
 
-#[test]
-fn rclone_syncs_up_and_down() {
-    let (root, local, serve) = scratch();
-    let Some(mut obscure) = client("rclone") else { return };
-    let password = String::from_utf8(run(obscure.args(["obscure", "p"]))).unwrap();
+fn rclone_syncs_up_and_down(server: Server) {
+    let Some((root, local, serve)) = scratch(server) else { return };
+    let Some(_) = client("rclone") else { return };
     let (up, served) = (local.path().join("up"), root.path().join("tree"));
-    tree::make(&up, 200, true);
+    tree::make(&up, 200, server.has("octets"));
     fs::write(up.join("large"), octets()).unwrap();
     // `LIST -a` tells no seconds, so that times there are no help.
     for (index, host, modes, compare) in [
@@ -279,9 +325,8 @@ fn rclone_syncs_up_and_down() {
         (1, "[::1]", &[], "--modify-window=1s"),
     ] {
         let rclone = |arguments: &[&str]| {
-            let mut rclone = client("rclone").unwrap();
-            rclone.args(["--config=", "--ftp-host", host, "--ftp-port", serve.port(index), "--ftp-user=u"]).args(modes);
-            rclone.env("RCLONE_FTP_PASS", password.trim()).args(["--retries=1", "--timeout=20s"]).args(arguments);
+            let mut rclone = rclone(host, serve.port(index)).unwrap();
+            rclone.args(modes).args(arguments);
             rclone
         };
         let down = local.path().join(format!("{index}{}", modes.len()));
@@ -293,7 +338,7 @@ fn rclone_syncs_up_and_down() {
         }
         tree::assert_same(&up, &served);
         tree::assert_same(&up, &down);
-        assert!(run(&mut rclone(&["cat", "--offset=2000000", ":ftp:tree/large"])) == octets()[2_000_000..]);
+        assert!(run(&mut rclone(&["cat", "--offset=2000000", ":ftp:tree/large"])) == tree::octets()[2_000_000..]);
         run(&mut rclone(&["moveto", ":ftp:tree/large", ":ftp:tree/made by it/#1 100%"]));
         run(&mut rclone(&["touch", "--timestamp=2001-02-03T04:05:06", ":ftp:tree/made by it/#1 100%"]));
         assert!(is_set_time(&served.join("made by it/#1 100%")));
@@ -302,53 +347,48 @@ fn rclone_syncs_up_and_down() {
     }
 }
 
-/// Sessions of libraries, as programs in their languages.
-const SESSIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/interop");
-
-#[test]
-fn python_ftplib() {
-    let (root, _local, serve) = scratch();
+fn python_ftplib(server: Server) {
+    let Some((root, _local, serve)) = scratch(server) else { return };
     let Some(_) = client("python3") else { return };
     let script = format!("{SESSIONS}/ftplib_session.py");
     for (index, host) in [(0, "127.0.0.1"), (1, "::1")] {
         for passive in ["1", "0"] {
-            run(client("python3").unwrap().args([&script, host, serve.port(index), passive]));
+            let mut client = client("python3").unwrap();
+            run(client.env("LACKS", server.lacks()).args([&script, host, serve.port(index), passive]));
         }
     }
     assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);
 }
 
-#[test]
-fn python_aioftp() {
-    passive("python3", "aioftp_session.py", &format!("{SESSIONS}/../../target/interop"), "aioftp");
+fn python_aioftp(server: Server) {
+    passive(server, "python3", "aioftp_session.py", PYTHON_LIBRARIES, "aioftp");
 }
 
-#[test]
-fn node_basic_ftp() {
-    passive("node", "basic_ftp_session.mjs", &format!("{SESSIONS}/node_modules"), "basic-ftp");
+fn node_basic_ftp(server: Server) {
+    passive(server, "node", "basic_ftp_session.mjs", &format!("{SESSIONS}/node_modules"), "basic-ftp");
 }
 
 /// A session of a library that knows no active mode, and that `.ci/run` installed there.
-fn passive(name: &str, script: &str, libraries: &str, library: &str) {
-    let (root, _local, serve) = scratch();
+fn passive(server: Server, name: &str, script: &str, libraries: &str, library: &str) {
+    let Some((root, _local, serve)) = scratch(server) else { return };
     if client(name).is_none() || !installed(library, &Path::new(libraries).join(library)) {
         return;
     }
     let script = format!("{SESSIONS}/{script}");
     for (index, host, mode) in [(0, "127.0.0.1", "epsv"), (0, "127.0.0.1", "pasv"), (1, "::1", "epsv")] {
         let mut client = client(name).unwrap();
-        run(client.env("PYTHONPATH", libraries).args([&script, host, serve.port(index), mode]));
+        client.env("PYTHONPATH", libraries).env("LACKS", server.lacks());
+        run(client.args([&script, host, serve.port(index), mode]));
     }
     assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);
 }
 
-#[test]
-fn rust_suppaftp() {
-    let (root, _local, serve) = scratch();
+fn rust_suppaftp(server: Server) {
+    let Some((root, _local, serve)) = scratch(server) else { return };
     for address in &serve.addresses {
         // More than the kernel's buffers take, so that a transfer can be aborted.
         File::create(root.path().join("sparse")).unwrap().set_len(200_000_000).unwrap();
-        suppaftp_session::run(address.parse().unwrap(), &octets());
+        suppaftp_session::run(address.parse().unwrap(), &tree::octets(), server.has("octets"));
         fs::remove_file(root.path().join("sparse")).unwrap();
     }
     assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);
@@ -360,7 +400,7 @@ fn rust_suppaftp() {
 fn without_options_it_says_where_it_is() {
     let root = tempdir().unwrap();
     fs::write(root.path().join("file"), "content").unwrap();
-    let serve = Serve::with(root.path(), &["--listen", "127.0.0.1:0", "--log", "off"]);
+    let serve = program::with(root.path(), &["--listen", "127.0.0.1:0", "--log", "off"]);
     let line = serve.introduction.lines().find_map(|line| line.strip_prefix("Try    curl ")).unwrap().to_owned();
     if let Some(mut curl) = client("curl") {
         assert!(String::from_utf8(run(curl.args(["-sS", &line]))).unwrap().contains("file"));
@@ -383,7 +423,7 @@ fn a_log_that_nobody_reads() {
 #[test]
 fn file_descriptors_that_run_out() {
     let root = tempdir().unwrap();
-    let limited = "ulimit -n 30; exec \"$0\" serve \"$1\" --listen 127.0.0.1:0 --max-connections 12 --log off";
+    let limited = "ulimit -n 40; exec \"$0\" serve \"$1\" --listen 127.0.0.1:0 --max-connections 12 --log off";
     let mut sh = Command::new("sh");
     let serve = Serve::run(sh.args(["-c", limited]).arg(command().get_program()).arg(root.path()));
     let mut clients: Vec<Client> = (0..12).map(|_| Client::connect(serve.address())).collect();
@@ -407,7 +447,8 @@ fn file_descriptors_that_run_out() {
 #[test]
 fn a_generated_password_is_shown_once_and_works() {
     let root = tempdir().unwrap();
-    let serve = Serve::with(root.path(), &["--listen", "127.0.0.1:0", "--user", "anna", "--writable", "--log", "off"]);
+    let serve =
+        program::with(root.path(), &["--listen", "127.0.0.1:0", "--user", "anna", "--writable", "--log", "off"]);
     let password = serve.introduction.split("with password ").nth(1).unwrap().split(' ').next().unwrap();
     let Some(mut curl) = client("curl") else { return };
     let url = format!("ftp://{}/", serve.addresses[0]);
@@ -427,7 +468,7 @@ fn check_and_firewall() {
     };
     let free = ["--listen", "127.0.0.1:0", "--passive-ports", "50000-65535"];
     assert_eq!(said(&[&["check", here][..], &free].concat()), (true, "Nothing is wrong\n".to_owned()));
-    let serve = Serve::start(root.path());
+    let serve = program::start(root.path());
     let (good, text) = said(&["check", here, "--listen", &serve.addresses[0], "--public-address", "10.0.0.1"]);
     assert!(!good && text.contains("another program") && text.contains("10.0.0.1 is private"), "{text}");
     let (_, text) =
@@ -438,7 +479,7 @@ fn check_and_firewall() {
 #[test]
 fn mistakes_are_one_line_that_says_what_to_do() {
     let root = tempdir().unwrap();
-    let serve = Serve::start(root.path());
+    let serve = program::start(root.path());
     let here = root.path().to_str().unwrap();
     let taken = serve.addresses[0].as_str();
     for (arguments, hint) in [

@@ -130,6 +130,10 @@ impl Server for InMemory {
         }
     }
 
+    fn has(&self, _: &str) -> bool {
+        true
+    }
+
     fn put(&mut self, path: &[u8], content: Option<&[u8]>) {
         self.memory.files(|files| match content {
             Some(content) => files.put_file(path, content),

@@ -20,7 +20,7 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
-use client::{Client, until};
+use client::{Client, Control, until};
 use host::Host;
 use rcgen::{KeyPair, PKCS_ED25519};
 use rustls::version::{TLS12, TLS13};
@@ -103,6 +103,27 @@ fn files_and_listings_both_ways() {
 }
 
 #[test]
+fn active_connections_come_from_the_port_below() {
+    // An address that nobody else uses, so that the port is free: 989 beside 990 (RFC 959 §8).
+    let server = Protected::start(|tls| tls.implicit_listen = vec!["127.9.9.0:0".parse().unwrap()]);
+    fs::write(server.host.root().join("f"), "content").unwrap();
+    let control = server.host.implicit_address();
+    for version in VERSIONS {
+        let mut client = Secure::implicit(control, server.authority.client(version)).login();
+        for _ in 0..2 {
+            let mine = client.active();
+            client.send("RETR f\r\n");
+            let (socket, peer) = mine.accept().unwrap();
+            assert_eq!(peer, SocketAddr::new(control.ip(), control.port() - 1));
+            let mut content = Vec::new();
+            client.wrap(socket).read_to_end(&mut content).unwrap();
+            assert_eq!(content, b"content");
+            assert_eq!((client.reply().0, client.reply().0), (150, 226));
+        }
+    }
+}
+
+#[test]
 fn many_small_files_over_one_session() {
     let server = Protected::start(|tls| tls.session_reuse = SessionReuse::Enforce);
     for version in VERSIONS {
@@ -158,33 +179,54 @@ fn bug_26_an_upload_without_close_notify_is_cut_short() {
         stream.sock.shutdown(Shutdown::Write).unwrap();
         assert_eq!((client.reply().0, client.reply().0), (150, 426));
         assert!(!server.host.root().join("text").exists());
+    }
+}
 
-        let lax = Protected::start(|tls| tls.close_notify = false);
-        let mut client = Secure::explicit(lax.address(), lax.authority.client(version)).login();
-        let mut stream = client.open(true, "STOR f");
+#[test]
+fn an_upload_without_close_notify_is_whole_where_the_operator_says_so() {
+    let server = Protected::start(|tls| tls.close_notify = false);
+    let content = content();
+    for version in VERSIONS {
+        let mut client = Secure::explicit(server.address(), server.authority.client(version)).login();
+        for (content, gone) in [(&b"content"[..], false), (b"content", true), (&content, true)] {
+            let mut stream = client.open(true, "STOR f");
+            stream.write_all(content).unwrap();
+            stream.flush().unwrap();
+            stream.sock.shutdown(Shutdown::Write).unwrap();
+            // Closed: it resets what the server says to it.
+            let open = (!gone).then_some(stream);
+            assert_eq!((client.reply().0, client.reply().0), (150, 226));
+            drop(open);
+            assert!(fs::read(server.host.root().join("f")).unwrap() == content);
+        }
+        // Not in the middle of a record.
+        let mut stream = client.open(true, "STOR cut");
         stream.write_all(b"content").unwrap();
         stream.flush().unwrap();
+        stream.sock.write_all(b"\x17\x03\x03\x01").unwrap();
         stream.sock.shutdown(Shutdown::Write).unwrap();
-        assert_eq!((client.reply().0, client.reply().0), (150, 226));
-        assert_eq!(fs::read(lax.host.root().join("f")).unwrap(), b"content");
+        assert_eq!((client.reply().0, client.reply().0), (150, 426));
+        assert!(!server.host.root().join("cut").exists());
     }
 }
 
 #[test]
 fn uploads_of_clients_that_never_read() {
-    let server = Protected::start(|_| {});
     let content = content();
-    for version in VERSIONS {
-        let mut client = Secure::explicit(server.address(), server.authority.client(version)).login();
-        for content in [&content[..], b"content"].repeat(5) {
-            let mut stream = client.open(true, "STOR f");
-            stream.write_all(content).unwrap();
-            stream.conn.send_close_notify();
-            stream.flush().unwrap();
-            // With anything unread, that is a reset.
-            drop(stream);
-            assert_eq!((client.reply().0, client.reply().0), (150, 226));
-            assert!(fs::read(server.host.root().join("f")).unwrap() == content);
+    for (reuse, times) in [(SessionReuse::Allow, 5), (SessionReuse::Enforce, 1)] {
+        let server = Protected::start(|tls| tls.session_reuse = reuse);
+        for version in VERSIONS {
+            let mut client = Secure::explicit(server.address(), server.authority.client(version)).login();
+            for content in [&content[..], b"content"].repeat(times) {
+                let mut stream = client.open(true, "STOR f");
+                stream.write_all(content).unwrap();
+                stream.conn.send_close_notify();
+                stream.flush().unwrap();
+                // With anything unread, such as a ticket, that is a reset.
+                drop(stream);
+                assert_eq!((client.reply().0, client.reply().0), (150, 226), "{reuse:?}");
+                assert!(fs::read(server.host.root().join("f")).unwrap() == content);
+            }
         }
     }
 }
@@ -222,6 +264,28 @@ fn downloads_of_clients_that_are_slow_or_gone() {
     assert_eq!(client.reply().0, 226);
     assert!(stream.read_to_end(&mut Vec::new()).is_err());
     assert_eq!(client.receive(false, "RETR f").len(), content.len());
+}
+
+#[test]
+fn clients_that_know_the_end_by_themselves() {
+    let server = Protected::start(|_| {});
+    fs::write(server.host.root().join("f"), content()[..3000].repeat(2)).unwrap();
+    for version in VERSIONS {
+        let mut client = Secure::explicit(server.address(), server.authority.client(version)).login();
+        for mode in ["B", "C", "Z"] {
+            client.expect(format!("MODE {mode}"), 200);
+            let mut octets = client.receive(true, "RETR f");
+            for _ in 0..100 {
+                let mut stream = client.open(true, "RETR f");
+                stream.read_exact(&mut octets).unwrap();
+                // What the server says to end TLS is not waited for (lftp).
+                stream.conn.send_close_notify();
+                stream.flush().unwrap();
+                drop(stream);
+                assert_eq!((client.reply().0, client.reply().0), (150, 226), "MODE {mode}");
+            }
+        }
+    }
 }
 
 #[test]
@@ -382,6 +446,31 @@ fn a_certificate_is_changed_under_live_sessions() {
 }
 
 #[test]
+fn what_is_stapled_to_the_certificate() {
+    let staple = |number: u8| [b"\x30\x03\x0a\x01".as_slice(), &[number]].concat();
+    let server = Protected::start_with(|_, directory, tls| {
+        let Identities::Files(files) = &mut tls.identities else { panic!("files") };
+        let response = directory.path().join("response.der");
+        fs::write(&response, staple(1)).unwrap();
+        files[0].ocsp = Some(response);
+    });
+    let seen = |implicit: bool, version| {
+        let (config, staples) = server.authority.client_that_keeps_staples(version);
+        match implicit {
+            false => Secure::explicit(server.address(), config).login(),
+            true => Secure::implicit(server.host.implicit_address(), config).login(),
+        };
+        staples.last()
+    };
+    for version in VERSIONS {
+        assert_eq!((seen(false, version), seen(true, version)), (staple(1), staple(1)));
+    }
+    // They are renewed more often than certificates.
+    fs::write(server.directory.path().join("response.der"), staple(2)).unwrap();
+    until(|| seen(false, &TLS13) == staple(2), "the new response");
+}
+
+#[test]
 fn commands_in_clear_again() {
     let server = Protected::start(|tls| tls.clear_commands = true);
     fs::write(server.host.root().join("f"), "content").unwrap();
@@ -390,7 +479,7 @@ fn commands_in_clear_again() {
         secure.expect("CCC", 200);
         // Who we are is still known, and what follows the close_notify is clear.
         let config = secure.config.clone();
-        let socket = secure.stream.get_ref().sock.try_clone().unwrap();
+        let socket = secure.socket().try_clone().unwrap();
         if polite {
             assert_eq!(secure.stream.read(&mut [0]).unwrap(), 0);
             let stream = secure.stream.get_mut();
@@ -464,7 +553,7 @@ fn nothing_works_without_tls_where_there_is_none() {
 
 #[test]
 fn a_self_signed_certificate() {
-    let host = Host::start(|config| config.tls = Some(Tls::new(Identities::SelfSigned)));
+    let host = Host::start(|config| config.tls = Some(Tls::new(Identities::SelfSigned(None))));
     let fingerprint = host.fingerprint().unwrap();
     assert_eq!(fingerprint.split(':').count(), 32);
 }

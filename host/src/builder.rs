@@ -4,7 +4,6 @@ use std::net::{SocketAddr, TcpListener as StdListener};
 use std::sync::{Arc, Mutex};
 
 use anyhow::{Context, Result, ensure};
-use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
 use crate::accounts::Accounts;
@@ -107,11 +106,8 @@ impl Builder {
 }
 
 /// These listeners, and new ones for these addresses.
-fn bound(given: Vec<StdListener>, addresses: &[SocketAddr], config: &Config) -> Result<Vec<TcpListener>> {
-    let given = given.into_iter().map(|listener| {
-        listener.set_nonblocking(true)?;
-        TcpListener::from_std(listener).context("cannot use a listener")
-    });
+fn bound(given: Vec<StdListener>, addresses: &[SocketAddr], config: &Config) -> Result<Vec<StdListener>> {
+    let given = given.into_iter().map(|listener| listen::given(listener).context("cannot use a listener"));
     given.chain(addresses.iter().map(|&address| listen::control(address, config))).collect()
 }
 

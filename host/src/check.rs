@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs;
-use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -42,8 +42,8 @@ pub(crate) fn findings(setup: &Setup) -> Vec<Finding> {
     found.extend(public_address(config));
     let roots = setup.root.iter().chain(setup.providers.roots.values());
     found.extend(roots.filter_map(|root| unfit(root)));
-    let faults = config.tls.iter().flat_map(certificate_faults);
-    found.extend(faults.map(|what| Finding { what, remedy: "give --tls a certificate that is good, and its key" }));
+    let faults = certificate_faults(config).into_iter();
+    found.extend(faults.map(|what| Finding { what, remedy: "give --tls good certificates, each with its key" }));
     found
 }
 
@@ -85,11 +85,16 @@ fn passive_ports(config: &Config) -> Option<Finding> {
 fn public_address(config: &Config) -> Option<Finding> {
     let address = config.public_address?;
     let private = match address {
-        IpAddr::V4(ip) => ip.is_private() || ip.is_loopback() || ip.is_link_local(),
+        IpAddr::V4(ip) => ip.is_private() || ip.is_loopback() || ip.is_link_local() || is_shared(ip),
         IpAddr::V6(ip) => ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local(),
     };
     let what = format!("--public-address {address} is private");
     private.then_some(()).and_then(|()| finding(what, "give the address by which clients outside reach this server"))
+}
+
+/// Of the carriers' own NAT (RFC 6598).
+fn is_shared(ip: Ipv4Addr) -> bool {
+    matches!(ip.octets(), [100, 64..128, ..])
 }
 
 fn unfit(path: &Path) -> Option<Finding> {
@@ -97,7 +102,7 @@ fn unfit(path: &Path) -> Option<Finding> {
     match fs::metadata(path) {
         Err(error) => finding(format!("{root} cannot be served ({error})"), "name a directory that exists"),
         Ok(what) if !what.is_dir() => finding(format!("{root} is no directory"), "name the one it is in"),
-        Ok(what) if what.mode() & 0o002 != 0 && what.mode() & 0o1000 == 0 => {
+        Ok(what) if what.mode() & 0o002 != 0 => {
             finding(format!("{root} can be written by everybody on this machine"), "chmod o-w it")
         }
         Ok(_) => fs::read_dir(path)
@@ -109,6 +114,9 @@ fn unfit(path: &Path) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
+    use std::path::PathBuf;
+
+    use wasi_ftpd_host::config::{Identities, IdentityFiles, Tls};
 
     use wasi_ftpd_host::accounts::Users;
     use wasi_ftpd_host::storage::Unfinished;
@@ -146,8 +154,31 @@ mod tests {
         narrow.config.passive_ports = 50_000..=50_010;
         assert!(said(&narrow)[0].contains("11 ports for 2000 clients"));
 
-        fs::set_permissions(root.path(), fs::Permissions::from_mode(0o777)).unwrap();
-        assert!(said(&good)[0].contains("chmod"), "{:?}", said(&good));
+        let mut public = good.clone();
+        for (address, private) in [
+            ("192.168.1.1", true),
+            ("100.64.0.1", true),
+            ("100.128.0.1", false),
+            ("127.0.0.1", true),
+            ("fd00::1", true),
+            ("fe80::1", true),
+            ("2001:db8::1", false),
+        ] {
+            public.config.public_address = Some(address.parse().unwrap());
+            assert_eq!(said(&public).iter().any(|line| line.contains("is private")), private, "{address}");
+        }
+
+        let mut tls = good.clone();
+        let nothing = PathBuf::from("/no/such");
+        let files = IdentityFiles { certificate: nothing.clone(), key: nothing, ocsp: None };
+        tls.config.tls = Some(Tls::new(Identities::Files(vec![files])));
+        assert!(said(&tls)[0].contains("cannot read /no/such"), "{:?}", said(&tls));
+
+        // The sticky bit keeps others from removing files, and not from bringing some.
+        for mode in [0o777, 0o1777, 0o702] {
+            fs::set_permissions(root.path(), fs::Permissions::from_mode(mode)).unwrap();
+            assert!(said(&good)[0].contains("chmod"), "{mode:o}: {:?}", said(&good));
+        }
         good.root = Some(root.path().join("missing"));
         assert!(said(&good)[0].contains("exists"));
     }

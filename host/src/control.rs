@@ -2,12 +2,11 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rustix::net::sockopt;
-use tokio::net::TcpStream;
+use tokio::io::Interest;
 use tokio::sync::Notify;
 use wasmtime::component::Resource;
 use wasmtime_wasi_io::async_trait;
@@ -17,7 +16,6 @@ use wasmtime_wasi_io::streams::{
     DynInputStream, DynOutputStream, InputStream, OutputStream, StreamError, StreamResult,
 };
 
-use crate::attempt;
 use crate::bindings::ftpd::server::control::{
     Ending, Host, HostConnection, IpAddress, Protection, SocketAddress, TlsPolicy,
 };
@@ -26,11 +24,12 @@ use crate::ending::Activity;
 use crate::handshake::Handshake;
 use crate::line::{Line, Relief};
 use crate::session::SessionCtx;
+use crate::socket::Stream;
 use crate::tls::Bond;
 
 /// The socket of a control connection, and the clock of its session.
 pub(crate) struct Control {
-    pub(crate) socket: TcpStream,
+    pub(crate) socket: Stream,
     /// Both ends; IPv4-mapped addresses as IPv4.
     pub(crate) local: SocketAddr,
     pub(crate) remote: SocketAddr,
@@ -47,15 +46,9 @@ pub(crate) struct Control {
 impl Control {
     /// Of a client that has just connected.
     pub(crate) fn new(socket: TcpStream, peer: SocketAddr, implicit: bool) -> io::Result<Self> {
-        // A reply must not wait for the acknowledgement of the one before.
-        socket.set_nodelay(true)?;
-        // Telnet's urgent octet (IAC DM before ABOR, RFC 959 §4.1.3) stays in its place.
-        sockopt::set_socket_oobinline(&socket, true)?;
-        // A client that lost power is noticed at last.
-        sockopt::set_socket_keepalive(&socket, true)?;
         let local = canonical(socket.local_addr()?);
         Ok(Self {
-            socket,
+            socket: Stream::new(socket),
             local,
             remote: canonical(peer),
             activity: Activity::new(),
@@ -85,7 +78,7 @@ impl Control {
             let relief = self.line().relieve(&self.socket)?;
             match relief {
                 Relief::Done => return Ok(()),
-                Relief::Full => self.socket.writable().await?,
+                Relief::Full => self.socket.ready(Interest::WRITABLE).await?,
                 Relief::Shaking => shaken.await,
             }
         }
@@ -109,7 +102,7 @@ impl Control {
                 Some(true) => return,
                 Some(false) => {
                     // An error is found by the read that follows.
-                    let _ = self.socket.readable().await;
+                    let _ = self.socket.ready(Interest::READABLE).await;
                     return;
                 }
                 None => shaken.await,
@@ -117,15 +110,15 @@ impl Control {
         }
     }
 
-    /// Say a last line and close, so that it arrives: unread octets would make the end a reset.
+    /// Say a last line before the connection is dropped, so that it arrives: unread octets would make the end a
+    /// reset.
     pub(crate) fn close(&self, last: &[u8]) {
         self.line().close(&self.socket, last);
         for _ in 0..MAX_UNREAD {
-            if !matches!(attempt::receive(&self.socket, &mut Vec::with_capacity(MAX_READ)), Ok(1..)) {
+            if !matches!(self.socket.receive(&mut Vec::with_capacity(MAX_READ)), Ok(1..)) {
                 break;
             }
         }
-        let _ = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Write);
     }
 
     /// Begin a handshake, after what was written before. An error says why there can be none.
@@ -134,7 +127,7 @@ impl Control {
     }
 
     /// Go on with it: what to wait for, or what protects the connection once it is over.
-    pub(crate) fn shake(&self) -> io::Result<Result<String, tokio::io::Interest>> {
+    pub(crate) fn shake(&self) -> io::Result<Result<String, Interest>> {
         let step = self.line().shake(&self.socket)?;
         if step.is_ok() {
             self.shaken.notify_waiters();

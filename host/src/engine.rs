@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
 use wasmtime::error::Context;
-use wasmtime::{Engine as Wasmtime, PoolingAllocationConfig};
+use wasmtime::{Enabled, Engine as Wasmtime, PoolingAllocationConfig};
 use wasmtime_wasi::cli::{WasiCli, WasiCliView};
 use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView};
 use wasmtime_wasi::p2::bindings::{CommandPre, cli, clocks};
@@ -74,11 +74,16 @@ fn wasmtime(instances: usize) -> Result<Wasmtime> {
     pool.max_memory_size(usize::try_from(tunables::MAX_MEMORY)?)
         .total_component_instances(count)
         .total_core_instances(count.saturating_mul(CORE_INSTANCES))
-        .total_memories(count)
+        .total_memories(count.saturating_mul(MEMORIES))
         .total_stacks(count)
         .total_tables(count.saturating_mul(TABLES))
-        .max_memories_per_component(1)
-        .max_tables_per_component(TABLES);
+        .max_memories_per_component(MEMORIES)
+        .max_tables_per_component(TABLES)
+        // What a session leaves is written over for the next: to take its pages away would interrupt every
+        // processor, and the next would fault them in again.
+        .linear_memory_keep_resident(KEPT_MEMORY)
+        .table_keep_resident(KEPT_TABLE)
+        .pagemap_scan(Enabled::Auto);
     let mut config = tunables::config();
     config.allocation_strategy(pool).async_stack_size(ASYNC_STACK).max_wasm_stack(WASM_STACK);
     Ok(Wasmtime::new(&config)?)
@@ -123,6 +128,15 @@ const CORE_INSTANCES: u32 = 8;
 
 /// Tables of those.
 const TABLES: u32 = 8;
+
+/// Memories: the session's own, and that of a layer that is composed into it.
+const MEMORIES: u32 = 2;
+
+/// Octets of memory that an unused instance keeps: what a session needs for log-ins and transfers.
+const KEPT_MEMORY: usize = 256 * 1024;
+
+/// Octets that each unused table keeps: all that the component's have.
+const KEPT_TABLE: usize = 16 * 1024;
 
 /// Octets of the stack that a session's guest and the host functions under it run on; virtual until used.
 const ASYNC_STACK: usize = 256 * 1024;

@@ -56,8 +56,7 @@ impl Open {
             ActivePort::Any => BTreeSet::new(),
         };
         let mut families = Vec::new();
-        // An unspecified IPv6 address takes IPv4 as well.
-        families.extend(addresses.iter().any(|a| a.is_ipv4() || a.ip().is_unspecified()).then_some("iptables"));
+        families.extend(addresses.iter().any(SocketAddr::is_ipv4).then_some("iptables"));
         families.extend(addresses.iter().any(SocketAddr::is_ipv6).then_some("ip6tables"));
         Self { control, active, passive: config.passive_ports.clone(), families }
     }
@@ -142,6 +141,8 @@ fn list(ports: &BTreeSet<u16>, separator: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use wasi_ftpd_host::config::{Identities, Tls};
+
     use super::*;
 
     fn config() -> Config {
@@ -161,6 +162,29 @@ mod tests {
             wanted.iter().for_each(|part| assert!(text.contains(part), "{part}: {text}"));
         }
         assert_eq!(rules(&config(), &[]).matches("\n# ").count(), 2 + 4);
+    }
+
+    #[test]
+    fn of_the_family_that_is_listened_on() {
+        for (address, program, other) in
+            [("[::]:21", "ip6tables -A", "iptables -A"), ("0.0.0.0:21", "iptables -A", "ip6tables -A")]
+        {
+            let mut config = config();
+            config.listen = vec![address.parse().unwrap()];
+            let text = rules(&config, &[Tool::Iptables]);
+            let lines = |program| text.lines().filter(|line| line.starts_with(program)).count();
+            assert_eq!((lines(program), lines(other)), (3, 0), "{text}");
+        }
+    }
+
+    #[test]
+    fn under_implicit_tls() {
+        let mut config = config();
+        let mut tls = Tls::new(Identities::SelfSigned(None));
+        tls.implicit_listen = vec!["0.0.0.0:990".parse().unwrap()];
+        config.tls = Some(tls);
+        let text = rules(&config, &[Tool::Nftables]);
+        assert!(text.contains("dport { 21, 990, 50000-50100 }") && text.contains("sport { 20, 989 }"), "{text}");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
-use wasi_ftpd_host::config::TlsPolicy;
+use wasi_ftpd_host::config::{Identities, Tls, TlsPolicy};
 use wasi_ftpd_host::storage::Permissions;
 
 use crate::cli::{GeneratedPassword, Setup};
@@ -20,6 +20,8 @@ pub(crate) struct Introduction {
     writable: bool,
     passwords: Vec<GeneratedPassword>,
     tls: Option<TlsPolicy>,
+    /// Where a certificate of the server's own making is kept.
+    kept: Option<PathBuf>,
 }
 
 impl Introduction {
@@ -34,6 +36,10 @@ impl Introduction {
             writable: users.iter().any(|user| user.permissions.contains(Permissions::WRITE)),
             passwords: setup.generated.clone(),
             tls: setup.config.tls.as_ref().map(|tls| tls.policy),
+            kept: match &setup.config.tls {
+                Some(Tls { identities: Identities::SelfSigned(file), .. }) => file.clone(),
+                _ => None,
+            },
         }
     }
 
@@ -59,7 +65,11 @@ impl Introduction {
             });
         }
         if let Some(fingerprint) = &fingerprint {
-            let _ = writeln!(text, "  with certificate SHA-256 {fingerprint} (made now, gone at the end)");
+            let kept = match &self.kept {
+                Some(file) => format!("kept in {}", file.display()),
+                None => "made now, gone at the end".to_owned(),
+            };
+            let _ = writeln!(text, "  with certificate SHA-256 {fingerprint} ({kept})");
         }
         if let Some(accounts) = &self.accounts {
             let _ = writeln!(text, "  to   whom {} lets in", accounts.display());

@@ -41,7 +41,6 @@ pub mod events;
 pub mod providers;
 pub mod storage;
 
-mod attempt;
 mod bindings;
 mod builder;
 mod charsets;
@@ -56,9 +55,11 @@ mod now;
 mod printable;
 mod server;
 mod session;
+mod socket;
 mod tls;
 mod tunables;
 mod watch;
+mod workers;
 
 pub use builder::Builder;
 pub use engine::SESSION_COMPONENT;

@@ -4,9 +4,8 @@ use std::io;
 use std::sync::Arc;
 
 use tokio::io::Interest;
-use tokio::net::TcpStream;
 
-use crate::attempt;
+use crate::socket::Stream;
 use crate::tls::{Bond, Layer};
 
 /// What was written and the socket did not take yet, what was read too far, and what protects both.
@@ -52,7 +51,7 @@ pub(crate) enum Relief {
 
 impl Line {
     /// Send, or keep what the socket does not take.
-    pub(crate) fn send(&mut self, socket: &TcpStream, octets: &[u8]) -> io::Result<Relief> {
+    pub(crate) fn send(&mut self, socket: &Stream, octets: &[u8]) -> io::Result<Relief> {
         match &mut self.protection {
             Protection::Tls(layer) => layer.write(octets)?,
             _ => self.backlog.extend_from_slice(octets),
@@ -62,9 +61,9 @@ impl Line {
     }
 
     /// Send what is kept.
-    pub(crate) fn relieve(&mut self, socket: &TcpStream) -> io::Result<Relief> {
+    pub(crate) fn relieve(&mut self, socket: &Stream) -> io::Result<Relief> {
         let sent = match &mut self.protection {
-            Protection::None | Protection::Stopping(_) => attempt::relieve(socket, &mut self.backlog)?,
+            Protection::None | Protection::Stopping(_) => socket.relieve(&mut self.backlog)?,
             Protection::Tls(layer) => layer.flush(socket)?,
             Protection::Starting { .. } => return Ok(Relief::Shaking),
             Protection::Broken => return Err(io::ErrorKind::NotConnected.into()),
@@ -79,7 +78,7 @@ impl Line {
     }
 
     /// Append what has come to the spare capacity of `octets`; 0 at the end.
-    pub(crate) fn receive(&mut self, socket: &TcpStream, octets: &mut Vec<u8>) -> io::Result<usize> {
+    pub(crate) fn receive(&mut self, socket: &Stream, octets: &mut Vec<u8>) -> io::Result<usize> {
         if let Protection::Stopping(layer) = &mut self.protection {
             match layer.receive(socket, octets) {
                 // Its last word, or it has none: what follows is clear.
@@ -92,7 +91,7 @@ impl Line {
             }
         }
         match &mut self.protection {
-            Protection::None if self.ahead.is_empty() => attempt::receive(socket, octets),
+            Protection::None if self.ahead.is_empty() => socket.receive(octets),
             Protection::None => {
                 let count = self.ahead.len().min(octets.capacity() - octets.len());
                 octets.extend(self.ahead.drain(..count));
@@ -132,11 +131,11 @@ impl Line {
     }
 
     /// Go on with it: what to wait for, or what protects the connection once it is over.
-    pub(crate) fn shake(&mut self, socket: &TcpStream) -> io::Result<Result<String, Interest>> {
+    pub(crate) fn shake(&mut self, socket: &Stream) -> io::Result<Result<String, Interest>> {
         let Protection::Starting { layer, before } = &mut self.protection else {
             return Err(io::ErrorKind::NotConnected.into());
         };
-        if !attempt::relieve(socket, before)? {
+        if !socket.relieve(before)? {
             return Ok(Err(Interest::WRITABLE));
         }
         if let Some(interest) = layer.handshake(socket)? {
@@ -169,7 +168,7 @@ impl Line {
     }
 
     /// Say a last line, as far as the socket takes it.
-    pub(crate) fn close(&mut self, socket: &TcpStream, last: &[u8]) {
+    pub(crate) fn close(&mut self, socket: &Stream, last: &[u8]) {
         // Whoever cannot be told finds the connection closed.
         let _ = self.send(socket, last);
         if let Protection::Tls(layer) = &mut self.protection {

@@ -4,15 +4,16 @@ use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
 
 use anyhow::{Context, Result, anyhow};
+use rustix::net::sockopt;
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::net::TcpListener;
 
 use crate::config::{ActivePort, Config};
 
 /// A listener for control connections, after a look at the port that goes with it for active data
 /// connections.
-pub(crate) fn control(address: SocketAddr, config: &Config) -> Result<TcpListener> {
+pub(crate) fn control(address: SocketAddr, config: &Config) -> Result<StdListener> {
     let listener = listener(address, CONTROL_BACKLOG).map_err(|error| explain(&error, address))?;
+    let listener = given(listener)?;
     let bound = listener.local_addr()?;
     if let Some(port) = active_port(config.active_port, bound.port()) {
         try_active(SocketAddr::new(bound.ip(), port), config.active_port)?;
@@ -20,8 +21,20 @@ pub(crate) fn control(address: SocketAddr, config: &Config) -> Result<TcpListene
     Ok(listener)
 }
 
-/// A socket that listens on `address`.
-pub(crate) fn listener(address: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
+/// A socket that listens, made ready for control connections, which have these from their listener.
+pub(crate) fn given(listener: StdListener) -> io::Result<StdListener> {
+    listener.set_nonblocking(true)?;
+    // A reply must not wait for the acknowledgement of the one before.
+    sockopt::set_tcp_nodelay(&listener, true)?;
+    // Telnet's urgent octet (IAC DM before ABOR, RFC 959 §4.1.3) stays in its place.
+    sockopt::set_socket_oobinline(&listener, true)?;
+    // A client that lost power is noticed at last.
+    sockopt::set_socket_keepalive(&listener, true)?;
+    Ok(listener)
+}
+
+/// A socket that listens on `address`, and does not block.
+pub(crate) fn listener(address: SocketAddr, backlog: i32) -> io::Result<StdListener> {
     let socket = socket(address)?;
     if address.is_ipv6() {
         // IPv4 has listeners of its own: no mapped addresses, no surprises.
@@ -29,7 +42,7 @@ pub(crate) fn listener(address: SocketAddr, backlog: i32) -> io::Result<TcpListe
     }
     socket.bind(&address.into())?;
     socket.listen(backlog)?;
-    TcpListener::from_std(StdListener::from(socket))
+    Ok(socket.into())
 }
 
 /// A socket of our own, bound to nothing yet. Addresses in TIME_WAIT do not keep it from a port.

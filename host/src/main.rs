@@ -10,7 +10,6 @@ mod parts;
 
 use std::io::Write;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use cli::{Cli, Command, FirewallArgs, ServeArgs};
@@ -64,7 +63,7 @@ fn serve(arguments: ServeArgs) -> Result<()> {
     let (builder, providers) = parts::assemble(setup)?;
     // If there is nothing to read again, a terminal that is closed ends the server.
     let can_reload = tls || !providers.is_empty();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
     let served = runtime.block_on(async {
         let server = builder.bind()?;
         let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
@@ -93,17 +92,13 @@ fn serve(arguments: ServeArgs) -> Result<()> {
         };
         let (stop, stopped) = oneshot::channel::<()>();
         tokio::select! {
-            () = server.serve(async { drop(stopped.await) }) => {}
+            served = server.serve(async { drop(stopped.await) }) => served.context("cannot start threads")?,
             () = reloading() => {}
             // Told twice, it does not wait for anybody.
             () = async { told().await; drop(stop); told().await } => {}
         }
         Ok(())
     });
-    // A disk that hangs must not keep us.
-    runtime.shutdown_timeout(HANGING);
+    runtime.shutdown_background();
     served
 }
-
-/// How long work that waits for a disk may go on when everything else has ended.
-const HANGING: Duration = Duration::from_secs(1);

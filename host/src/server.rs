@@ -1,19 +1,18 @@
 //! The listeners, who may connect, and the end of it all.
 
 use std::collections::HashMap;
-use std::io;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::io::{self, Write};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener as StdListener, TcpStream as StdStream};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use log::{error, info, warn};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::Interest;
 use tokio::sync::{Semaphore, watch as told};
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, spawn_blocking, yield_now};
 use tokio::time::{sleep, timeout};
 
 use crate::accounts::Accounts;
-use crate::attempt;
 use crate::builder::Builder;
 use crate::config::Config;
 use crate::control::{Control, TOO_MANY};
@@ -21,15 +20,17 @@ use crate::engine::Engine;
 use crate::events::{Events, Feed, Waiting, deliver};
 use crate::handshake::Handshake;
 use crate::session;
+use crate::socket::Listener;
 use crate::tls::Tls;
 use crate::watch;
+use crate::workers::Workers;
 
 /// An FTP server, bound and not yet serving.
 pub struct Server {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) listeners: Vec<TcpListener>,
+    pub(crate) listeners: Vec<StdListener>,
     /// Those of connections that are protected from the first octet on.
-    pub(crate) implicit: Vec<TcpListener>,
+    pub(crate) implicit: Vec<StdListener>,
     pub(crate) events: Option<(Arc<dyn Events>, Waiting)>,
 }
 
@@ -57,12 +58,12 @@ impl Server {
 
     /// Where clients can connect; ports that were 0 are now known.
     pub fn local_addresses(&self) -> io::Result<Vec<SocketAddr>> {
-        self.listeners.iter().map(TcpListener::local_addr).collect()
+        self.listeners.iter().map(StdListener::local_addr).collect()
     }
 
     /// The same, for implicit TLS.
     pub fn implicit_addresses(&self) -> io::Result<Vec<SocketAddr>> {
-        self.implicit.iter().map(TcpListener::local_addr).collect()
+        self.implicit.iter().map(StdListener::local_addr).collect()
     }
 
     /// The SHA-256 digest of the certificate that the server has made for itself, if it has.
@@ -89,14 +90,21 @@ impl Server {
 
     /// Serve until `stop` is done; then accept nobody, tell every session, and return when all have
     /// ended, at the latest after the grace of [`Limits`](crate::config::Limits).
+    ///
+    /// Sessions run on threads of their own, one for each processor. Must be called within a tokio runtime. An error
+    /// if there are no threads to be had.
     /// Dropped before, it leaves sessions to themselves.
-    pub async fn serve(self, stop: impl Future<Output = ()>) {
+    pub async fn serve(self, stop: impl Future<Output = ()>) -> io::Result<()> {
+        let workers = Arc::new(Workers::new()?);
         let patience = self.shared.config.limits.answer;
         let delivering = self.events.map(|(sink, waiting)| tokio::spawn(deliver(sink, waiting, patience)));
         let mut accepting = JoinSet::new();
         for (listeners, implicit) in [(self.listeners, false), (self.implicit, true)] {
             for listener in listeners {
-                accepting.spawn(accept(self.shared.clone(), listener, implicit));
+                for (number, worker) in workers.accepting() {
+                    let (shared, workers, listener) = (self.shared.clone(), workers.clone(), listener.try_clone()?);
+                    accepting.spawn_on(accept(shared, workers.clone(), number, listener, implicit), worker);
+                }
             }
         }
         if let Some(tls) = &self.shared.tls {
@@ -113,13 +121,24 @@ impl Server {
             feed.end().await;
             let _ = timeout(self.shared.config.limits.grace, delivering).await;
         }
+        // Threads are joined, which blocks.
+        let _ = spawn_blocking(move || drop(workers)).await;
+        Ok(())
     }
 }
 
-async fn accept(shared: Arc<Shared>, listener: TcpListener, implicit: bool) {
+async fn accept(shared: Arc<Shared>, workers: Arc<Workers>, number: usize, listener: StdListener, implicit: bool) {
+    let listener = Listener::new(listener);
     loop {
-        match listener.accept().await {
-            Ok((socket, peer)) => greet(&shared, socket, peer, implicit),
+        match listener.accept() {
+            Ok((socket, peer)) => greet(&shared, &workers, number, socket, peer, implicit),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                if let Err(error) = listener.ready(Interest::READABLE).await {
+                    return error!("cannot accept connections: {error}");
+                }
+                // Sessions that are over make room first: a client that comes again finds its thread free.
+                yield_now().await;
+            }
             Err(error) if is_the_clients(&error) => {}
             Err(error) => {
                 error!("cannot accept connections: {error}");
@@ -136,21 +155,28 @@ fn is_the_clients(error: &io::Error) -> bool {
 }
 
 /// Start a session, or turn the client away.
-fn greet(shared: &Arc<Shared>, socket: TcpStream, peer: SocketAddr, implicit: bool) {
+fn greet(
+    shared: &Arc<Shared>,
+    workers: &Workers,
+    number: usize,
+    mut socket: StdStream,
+    peer: SocketAddr,
+    implicit: bool,
+) {
     let Some(admission) = Admission::new(shared, peer.ip()) else {
         warn!("{peer}: turned away, too many connections");
         if !implicit {
-            let _ = attempt::send(&socket, TOO_MANY);
+            let _ = socket.write_all(TOO_MANY);
         }
         return;
     };
-    let control = match Control::new(socket, peer, implicit) {
-        Ok(control) => Arc::new(control),
-        Err(error) => return warn!("{peer}: lost at once: {error}"),
-    };
     // Before the task runs, so that a stop waits for it.
     let (shared, mut stop) = (shared.clone(), shared.stop.subscribe());
-    tokio::spawn(async move {
+    workers.spawn(number, async move || {
+        let control = match Control::new(socket, peer, implicit) {
+            Ok(control) => Arc::new(control),
+            Err(error) => return warn!("{peer}: lost at once: {error}"),
+        };
         if !implicit || shake(&shared, &control, &mut stop).await {
             session::run(shared, control, stop).await;
         }

@@ -143,6 +143,9 @@ pub trait Env {
 
     // Storage.
 
+    /// What the storage can that not every one can.
+    fn abilities(&self) -> Abilities;
+
     /// What the user may do.
     fn permissions(&self, volume: &Self::Volume) -> Permissions;
 
@@ -253,6 +256,20 @@ pub struct Grant<V> {
     pub message: Option<String>,
     /// The charset of pathnames for clients that do not ask for UTF-8, by its WHATWG name.
     pub charset: Option<String>,
+}
+
+/// What not every storage can.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Abilities {
+    /// Files have Unix modes, which can be set.
+    pub modes: bool,
+    /// It is known how much may still be written.
+    pub space: bool,
+}
+
+impl Abilities {
+    /// Everything.
+    pub const ALL: Self = Self { modes: true, space: true };
 }
 
 /// Times to be set.

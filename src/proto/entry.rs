@@ -33,16 +33,35 @@ pub struct Attributes {
     pub modified: Time,
     /// When it was made, if the storage knows.
     pub created: Option<Time>,
-    /// The lower twelve bits of a Unix mode.
-    pub mode: u32,
+    /// Mode and owner, if the storage knows of such.
+    pub unix: Option<Unix>,
     /// Hard links.
     pub links: u64,
+    /// Equal for two names of one file, and for nothing else.
+    pub unique: (u64, u64),
+}
+
+/// Attributes that only Unix has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unix {
+    /// The lower twelve bits of the mode.
+    pub mode: u32,
     /// Numeric user.
     pub owner: u32,
     /// Numeric group.
     pub group: u32,
-    /// Equal for two names of one file, and for nothing else.
-    pub unique: (u64, u64),
+}
+
+impl Unix {
+    /// What is shown where there is none.
+    pub fn usual(kind: Kind) -> Self {
+        let mode = match kind {
+            Kind::File | Kind::Other => 0o644,
+            Kind::Directory => 0o755,
+            Kind::Link => 0o777,
+        };
+        Self { mode, owner: 0, group: 0 }
+    }
 }
 
 /// An entry of a directory.

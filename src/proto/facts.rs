@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::proto::entry::{Attributes, Kind, Permissions};
+use crate::proto::entry::{Attributes, Kind, Permissions, Unix};
 
 /// A set of facts: those that a client is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,9 +57,10 @@ impl Facts {
         self.iter().flat_map(|fact| [fact.name(), ";"]).collect()
     }
 
-    /// The line for FEAT; a star marks those in the set (RFC 3659 §7.8).
-    pub fn feature(self) -> String {
-        let marked = ALL.into_iter().flat_map(|fact| [fact.name(), if self.contains(fact) { "*;" } else { ";" }]);
+    /// The line for FEAT; a star marks those in the set (RFC 3659 §7.8). `unix`: there are facts of Unix.
+    pub fn feature(self, unix: bool) -> String {
+        let known = ALL.into_iter().filter(|fact| unix || !fact.is_of_unix());
+        let marked = known.flat_map(|fact| [fact.name(), if self.contains(fact) { "*;" } else { ";" }]);
         std::iter::once("MLST ").chain(marked).collect()
     }
 
@@ -68,8 +69,9 @@ impl Facts {
         let known = |fact: &Fact| match fact {
             Fact::Size => attributes.kind == Kind::File,
             Fact::Create => attributes.created.is_some(),
-            _ => true,
+            fact => attributes.unix.is_some() || !fact.is_of_unix(),
         };
+        let unix = attributes.unix.unwrap_or(Unix::usual(attributes.kind));
         for fact in self.iter().filter(known) {
             out.extend_from_slice(fact.name().as_bytes());
             out.push(b'=');
@@ -84,9 +86,9 @@ impl Facts {
                     Ok(())
                 }
                 Fact::Unique => write!(out, "{:x}g{:x}", attributes.unique.0, attributes.unique.1),
-                Fact::UnixMode => write!(out, "{:04o}", attributes.mode & 0o7777),
-                Fact::UnixOwner => write!(out, "{}", attributes.owner),
-                Fact::UnixGroup => write!(out, "{}", attributes.group),
+                Fact::UnixMode => write!(out, "{:04o}", unix.mode & 0o7777),
+                Fact::UnixOwner => write!(out, "{}", unix.owner),
+                Fact::UnixGroup => write!(out, "{}", unix.group),
             };
             out.push(b';');
         }
@@ -118,6 +120,10 @@ impl Fact {
             Self::UnixOwner => "UNIX.owner",
             Self::UnixGroup => "UNIX.group",
         }
+    }
+
+    fn is_of_unix(self) -> bool {
+        matches!(self, Self::UnixMode | Self::UnixOwner | Self::UnixGroup)
     }
 
     fn bit(self) -> u16 {
@@ -172,15 +178,17 @@ mod tests {
     use crate::proto::entry::Time;
 
     fn written(facts: Facts, kind: Kind, permissions: &Permissions) -> String {
+        written_with(facts, kind, permissions, Some(Unix { mode: 0o100_644, owner: 1000, group: 100 }))
+    }
+
+    fn written_with(facts: Facts, kind: Kind, permissions: &Permissions, unix: Option<Unix>) -> String {
         let attributes = Attributes {
             kind,
             size: 12,
             modified: Time { seconds: 1_767_225_600, nanoseconds: 5_000_000 },
             created: (kind == Kind::File).then(Time::default),
-            mode: 0o100_644,
+            unix,
             links: 1,
-            owner: 1000,
-            group: 100,
             unique: (0x801, 0xABC),
         };
         let mut out = Vec::new();
@@ -196,6 +204,8 @@ mod tests {
         );
         let rest = Facts::select(b"UNIX.group;UNIX.owner");
         assert_eq!(written(rest, Kind::File, &Permissions::ALL), "UNIX.owner=1000;UNIX.group=100;");
+        let without = written_with(Facts::select(b"type;unix.mode;unix.owner"), Kind::File, &Permissions::ALL, None);
+        assert_eq!(without, "type=file;");
     }
 
     #[test]
@@ -229,12 +239,13 @@ mod tests {
     #[test]
     fn features() {
         assert_eq!(
-            Facts::default().feature(),
+            Facts::default().feature(true),
             "MLST type*;size*;modify*;create*;perm*;unique*;UNIX.mode*;UNIX.owner;UNIX.group;"
         );
         assert_eq!(
-            Facts::select(b"size").feature(),
+            Facts::select(b"size").feature(true),
             "MLST type;size*;modify;create;perm;unique;UNIX.mode;UNIX.owner;UNIX.group;"
         );
+        assert_eq!(Facts::default().feature(false), "MLST type*;size*;modify*;create*;perm*;unique*;");
     }
 }

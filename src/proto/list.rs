@@ -3,14 +3,15 @@
 use std::borrow::Cow;
 use std::io::Write;
 
-use super::entry::{Attributes, Kind, Time};
+use super::entry::{Attributes, Kind, Time, Unix};
 
 /// Append the columns of `ls -l` that clients parse, up to the name.
 pub fn write_attributes(out: &mut Vec<u8>, of: &Attributes, now: Time) {
     let date = of.modified.ls_date(now);
-    out.extend(mode_letters(of.kind, of.mode));
+    let Unix { mode, owner, group } = of.unix.unwrap_or(Unix::usual(of.kind));
+    out.extend(mode_letters(of.kind, mode));
     // Writing to a Vec does not fail.
-    let _ = write!(out, " {:>4} {:<8} {:<8} {:>8} {date} ", of.links, of.owner, of.group, of.size);
+    let _ = write!(out, " {:>4} {owner:<8} {group:<8} {:>8} {date} ", of.links, of.size);
 }
 
 /// The name with `?` for every octet that would end its line. All others stay as they are.
@@ -62,10 +63,8 @@ mod tests {
             size,
             modified,
             created: None,
-            mode,
+            unix: Some(Unix { mode, owner: 1000, group: 1000 }),
             links: 1,
-            owner: 1000,
-            group: 1000,
             unique: (0, 0),
         };
         let mut out = Vec::new();

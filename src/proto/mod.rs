@@ -3,6 +3,7 @@
 pub mod address;
 pub mod arguments;
 pub mod ascii;
+pub mod charset;
 pub mod checksum;
 pub mod command;
 pub mod entry;

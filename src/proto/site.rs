@@ -31,6 +31,8 @@ pub struct Row {
     pub name: &'static str,
     /// Its argument, for SITE HELP.
     pub syntax: &'static str,
+    /// It is about Unix modes.
+    pub modes: bool,
     parse: fn(&[u8]) -> Option<Site>,
 }
 
@@ -43,15 +45,19 @@ impl PartialEq for Row {
 impl Eq for Row {}
 
 const fn row(name: &'static str, syntax: &'static str, parse: fn(&[u8]) -> Option<Site>) -> Row {
-    Row { name, syntax, parse }
+    Row { name, syntax, modes: false, parse }
+}
+
+const fn of_modes(row: Row) -> Row {
+    Row { modes: true, ..row }
 }
 
 /// Every SITE command, as FEAT and SITE HELP list them.
 pub static TABLE: &[Row] = &[
-    row("CHMOD", "mode pathname", |argument| {
+    of_modes(row("CHMOD", "mode pathname", |argument| {
         let (digits, name) = word_and_rest(argument)?;
         Some(Site::Chmod(mode(digits)?, name.to_vec()))
-    }),
+    })),
     row("COPY", "from to", |argument| two_names(argument).map(|(from, to)| Site::Copy(from, to))),
     row("CPFR", "pathname", |argument| one_name(argument).map(Site::Cpfr)),
     row("CPTO", "pathname", |argument| one_name(argument).map(Site::Cpto)),
@@ -60,7 +66,7 @@ pub static TABLE: &[Row] = &[
     row("MKDIR", "pathname", |argument| one_name(argument).map(Site::Mkdir)),
     row("RMDIR", "pathname", |argument| one_name(argument).map(Site::Rmdir)),
     row("SYMLINK", "target pathname", |argument| two_names(argument).map(|(target, link)| Site::Symlink(target, link))),
-    row("UMASK", "[mask]", |argument| optional(argument, mode).map(Site::Umask)),
+    of_modes(row("UMASK", "[mask]", |argument| optional(argument, mode).map(Site::Umask))),
     row("UTIME", "YYYYMMDDhhmm[ss] pathname | pathname access modify create UTC", |argument| {
         utime(argument).map(|(time, name)| Site::Utime(time, name))
     }),

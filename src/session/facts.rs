@@ -55,7 +55,9 @@ impl<E: Env> Session<'_, E> {
         name: &[u8],
     ) -> Result<Reply, Reply> {
         let user = self.user()?;
-        if changes.created.is_some() && !self.env.permissions(&user.volume).set_created {
+        if changes.created.is_some() && !self.env.permissions(&user.volume).set_created
+            || changes.mode.is_some() && !self.env.abilities().modes
+        {
             return Err(StorageError::Unsupported.into());
         }
         let path = self.path(name)?;

@@ -3,29 +3,31 @@
 use super::error::usage;
 use super::params::{mode_code, structure_code, type_code};
 use super::{Login, Session};
-use crate::env::{Env, TlsPolicy};
+use crate::env::{Abilities, Env, TlsPolicy};
 use crate::proto::checksum::Algorithm;
 use crate::proto::reply::{Code, Reply};
 use crate::proto::site;
-use crate::proto::verb::{Row, TABLE};
+use crate::proto::verb::{Row, TABLE, Verb};
 
 impl<E: Env> Session<'_, E> {
     pub(super) fn features(&self) -> Reply {
-        let mut lines: Vec<String> = TABLE.iter().filter_map(|row| row.feature).map(str::to_owned).collect();
-        lines.push(self.parameters.facts.feature());
+        let Abilities { modes, space } = self.env.abilities();
+        let offered = TABLE.iter().filter(|row| space || row.verb != Verb::Avbl);
+        let mut lines: Vec<String> = offered.filter_map(|row| row.feature).map(str::to_owned).collect();
+        lines.push(self.parameters.facts.feature(modes));
         let algorithm =
             |one: Algorithm| format!("{}{};", one.name(), if one == self.parameters.algorithm { "*" } else { "" });
         lines.push(format!("HASH {}", Algorithm::ALL.map(algorithm).concat()));
-        if self.user().is_ok_and(|user| self.env.permissions(&user.volume).set_created) {
-            lines.extend(["MFCT".to_owned(), "MFF Create;Modify;UNIX.mode;".to_owned()]);
-        } else {
-            lines.push("MFF Modify;UNIX.mode;".to_owned());
-        }
+        let created = self.user().is_ok_and(|user| self.env.permissions(&user.volume).set_created);
+        lines.extend(created.then(|| "MFCT".to_owned()));
+        let (create, mode) = (if created { "Create;" } else { "" }, if modes { "UNIX.mode;" } else { "" });
+        lines.push(format!("MFF {create}Modify;{mode}"));
         if self.env.tls_policy() != TlsPolicy::Off {
             lines.extend(["AUTH TLS", "PBSZ", "PROT"].map(str::to_owned));
             lines.extend(self.env.may_stop_tls().then(|| "CCC".to_owned()));
         }
-        lines.extend(site::TABLE.iter().map(|row| format!("SITE {}", row.name)));
+        let offered = site::TABLE.iter().filter(|row| modes || !row.modes);
+        lines.extend(offered.map(|row| format!("SITE {}", row.name)));
         // RFC 3659 §6 and RFC 2640 §3.2: names without a verb of their own.
         lines.extend(["TVFS".to_owned(), "UTF8".to_owned()]);
         lines.sort_unstable();

@@ -3,7 +3,7 @@
 use super::Session;
 use super::error::to_be_written;
 use super::state::Pending;
-use crate::env::{Env, Event};
+use crate::env::{Env, Event, StorageError};
 use crate::proto::arguments::FactChanges;
 use crate::proto::reply::{Code, Reply};
 use crate::proto::site::{self, Site};
@@ -58,6 +58,9 @@ impl<E: Env> Session<'_, E> {
 
     fn umask(&self, mask: Option<u32>) -> Result<Reply, Reply> {
         let volume = &self.user()?.volume;
+        if !self.env.abilities().modes {
+            return Err(StorageError::Unsupported.into());
+        }
         let before = self.env.umask(volume);
         Ok(match mask {
             None => Reply::new(Code::Done, format!("UMASK is {before:03o}")),

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use wasi::io::streams::{InputStream, OutputStream, StreamError};
 
-use super::wait::{Signal, until};
+use super::wait::{Signal, until, wait};
 
 /// The other end broke; what has been sent or received may not be all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,24 +32,36 @@ impl Reader {
 
     /// Append what is there, up to `length` octets. `None`: nothing now. `Some(false)`: the end.
     pub fn try_read(&self, into: &mut Vec<u8>, length: u64) -> Result<Option<bool>, Broken> {
-        match self.stream.read(length) {
-            Ok(octets) if octets.is_empty() => Ok(None),
-            Ok(octets) => {
-                into.extend_from_slice(&octets);
-                Ok(Some(true))
-            }
-            Err(StreamError::Closed) => Ok(Some(false)),
-            Err(StreamError::LastOperationFailed(_)) => Err(Broken),
-        }
+        Ok(self.take(length)?.map(|octets| {
+            into.extend_from_slice(&octets);
+            !octets.is_empty()
+        }))
     }
 
     /// Wait for something and append it; false at the end. Cancel safe.
     pub async fn read(&self, into: &mut Vec<u8>, length: u64) -> Result<bool, Broken> {
+        let octets = self.next(length).await?;
+        into.extend_from_slice(&octets);
+        Ok(!octets.is_empty())
+    }
+
+    /// Wait for something, up to `length` octets; none at the end. Cancel safe.
+    pub async fn next(&self, length: u64) -> Result<Vec<u8>, Broken> {
         loop {
-            until(&self.signal).await;
-            if let Some(more) = self.try_read(into, length)? {
-                return Ok(more);
+            if let Some(octets) = self.take(length)? {
+                return Ok(octets);
             }
+            until(&self.signal).await;
+        }
+    }
+
+    /// What is there, and nothing at the end. `None`: nothing now.
+    fn take(&self, length: u64) -> Result<Option<Vec<u8>>, Broken> {
+        match self.stream.read(length) {
+            Ok(octets) if octets.is_empty() => Ok(None),
+            Ok(octets) => Ok(Some(octets)),
+            Err(StreamError::Closed) => Ok(Some(Vec::new())),
+            Err(StreamError::LastOperationFailed(_)) => Err(Broken),
         }
     }
 }
@@ -79,6 +91,16 @@ impl Writer {
     pub async fn flush(&self) -> Result<(), Broken> {
         self.stream.flush().map_err(|_| Broken)?;
         self.writable().await.map(|_| ())
+    }
+
+    /// Whether everything written has left, or never will.
+    pub fn is_idle(&self) -> bool {
+        !matches!(self.stream.check_write(), Ok(0))
+    }
+
+    /// Block the instance until something can be written.
+    pub fn block(&self) {
+        wait(&[Signal::new(self.stream.subscribe())]);
     }
 
     async fn writable(&self) -> Result<u64, Broken> {

@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker};
 
@@ -26,13 +26,42 @@ impl Signal {
     pub fn take(&self) -> bool {
         self.ready.take()
     }
+
+    /// Let the future that is being polled be polled again when this was found ready.
+    pub fn wake(self: &Rc<Self>) {
+        WAITS.with_borrow_mut(|waits| waits.signals.push(Rc::downgrade(self)));
+    }
+}
+
+/// What a future waits for that could not go on.
+#[derive(Debug, Default)]
+pub struct Waits {
+    /// Any of them lets it go on. Weak: a pollable must not outlive its stream.
+    signals: Vec<Weak<Signal>>,
+    /// It could go on, and only lets others look.
+    pub yielded: bool,
+}
+
+impl Waits {
+    /// Of a future that was not polled yet, and could go on.
+    pub fn for_nothing() -> Self {
+        Self { signals: Vec::new(), yielded: true }
+    }
+
+    /// Those signals that are still of use to somebody.
+    pub fn signals(&self) -> impl Iterator<Item = Rc<Signal>> {
+        self.signals.iter().filter_map(Weak::upgrade)
+    }
+
+    /// Whether the future could go on now.
+    pub fn are_over(&self) -> bool {
+        self.yielded || self.signals().any(|signal| signal.ready.get())
+    }
 }
 
 thread_local! {
-    /// What the future being polled waits for. Weak: a pollable must not outlive its stream.
-    static WAITED_FOR: RefCell<Vec<Weak<Signal>>> = const { RefCell::new(Vec::new()) };
-    /// It could go on, and only lets others look.
-    static YIELDED: Cell<bool> = const { Cell::new(false) };
+    /// What the future being polled waits for.
+    static WAITS: RefCell<Waits> = const { RefCell::new(Waits { signals: Vec::new(), yielded: false }) };
 }
 
 /// Wait until at least one of `signals` was found ready. Which, [`Signal::take`] tells. Cancel safe.
@@ -41,7 +70,7 @@ pub async fn any<const N: usize>(signals: [&Rc<Signal>; N]) {
         if signals.iter().any(|signal| signal.ready.get()) {
             return Poll::Ready(());
         }
-        WAITED_FOR.with_borrow_mut(|list| list.extend(signals.map(Rc::downgrade)));
+        signals.into_iter().for_each(|signal| signal.wake());
         Poll::Pending
     })
     .await;
@@ -61,34 +90,46 @@ pub async fn yield_now() {
             return Poll::Ready(());
         }
         yielded = true;
-        YIELDED.set(true);
+        WAITS.with_borrow_mut(|waits| waits.yielded = true);
         Poll::Pending
     })
     .await;
 }
 
+/// Poll a future once: its output, or what it waits for. Nothing wakes it: whoever polls it looks at that.
+pub fn advance<T>(future: Pin<&mut (impl Future<Output = T> + ?Sized)>) -> Result<T, Waits> {
+    let polled = future.poll(&mut Context::from_waker(Waker::noop()));
+    let waits = WAITS.take();
+    match polled {
+        Poll::Ready(output) => Ok(output),
+        Poll::Pending => Err(waits),
+    }
+}
+
+/// Block the instance until one of `signals` is ready, and mark all that are.
+pub fn wait(signals: &[Rc<Signal>]) {
+    let pollables: Vec<&Pollable> = signals.iter().map(|signal| &signal.pollable).collect();
+    for index in poll(&pollables) {
+        if let Some(signal) = signals.get(index as usize) {
+            signal.ready.set(true);
+        }
+    }
+}
+
 /// Run a future to its end, blocking the instance whenever it waits.
 pub fn block_on<T>(future: impl Future<Output = T>) -> T {
     let mut future = pin!(future);
-    // Nothing wakes: whenever `poll` returns, everything is asked again.
-    let mut context = Context::from_waker(Waker::noop());
     loop {
-        if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
-            return output;
-        }
-        let signals: Vec<Rc<Signal>> =
-            WAITED_FOR.with_borrow_mut(|list| list.drain(..).filter_map(|signal| signal.upgrade()).collect());
-        if YIELDED.take() {
-            for signal in signals.iter().filter(|signal| signal.pollable.ready()) {
+        let waits = match advance(future.as_mut()) {
+            Ok(output) => return output,
+            Err(waits) => waits,
+        };
+        if waits.yielded {
+            for signal in waits.signals().filter(|signal| signal.pollable.ready()) {
                 signal.ready.set(true);
             }
-            continue;
-        }
-        let pollables: Vec<&Pollable> = signals.iter().map(|signal| &signal.pollable).collect();
-        for index in poll(&pollables) {
-            if let Some(signal) = signals.get(index as usize) {
-                signal.ready.set(true);
-            }
+        } else {
+            wait(&waits.signals().collect::<Vec<_>>());
         }
     }
 }

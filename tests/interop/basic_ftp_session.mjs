@@ -1,5 +1,5 @@
 // basic-ftp over everything it can do. Arguments: host, port, how it becomes passive (epsv or pasv), and, for TLS,
-// explicit or implicit.
+// explicit or implicit. LACKS in the environment: what the server has not.
 
 import assert from "node:assert/strict";
 import fs from "node:fs";
@@ -9,6 +9,7 @@ import { Readable } from "node:stream";
 import { Client, enterPassiveModeIPv4, enterPassiveModeIPv6 } from "basic-ftp";
 
 const [host, port, passive, tls] = process.argv.slice(2);
+const lacks = (process.env.LACKS ?? "").split(" ");
 const secure = { explicit: true, implicit: "implicit" }[tls] ?? false;
 const names = ["plain", "with  spaces", " leading", "#hash & 100%", "\u00fcn\u00efcode \u4e2d \u{1f600}", "'q' (x); a=b"];
 const octets = Buffer.from(Uint32Array.from({ length: 3_000_000 }, (_, number) => Math.imul(number, 2654435761) >>> 24));
@@ -84,8 +85,8 @@ async function main() {
     await client.removeDir("up");
     client.close();
 
-    // Octets that are not UTF-8.
-    client = await connect("latin1");
+    // Octets that are not UTF-8, if the server takes them.
+    client = await connect(lacks.includes("octets") ? "utf8" : "latin1");
     await client.cd(base);
     await client.uploadFrom(Readable.from([octets]), "latin \u00e9\u00ff x");
     for (const command of ["LIST", "MLSD"]) {

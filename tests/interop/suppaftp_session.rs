@@ -11,12 +11,14 @@ use suppaftp::{Encoding, FtpError, FtpResult, FtpStream, Status};
 const NAMES: [&str; 5] =
     ["plain", "with  spaces", "#hash & 100%", "\u{fc}n\u{ef}code \u{4e2d} \u{1f600}", "'q' (x); a=b"];
 
-pub fn run(address: SocketAddr, octets: &[u8]) {
+pub fn run(address: SocketAddr, octets: &[u8], names_of_octets: bool) {
     for mode in [Mode::ExtendedPassive, Mode::Passive, Mode::Active] {
         // PASV has no form for IPv6.
         if address.is_ipv4() || mode != Mode::Passive {
             utf8(&mut connect(address, mode), octets).unwrap_or_else(|error| panic!("{mode:?}: {error}"));
-            any_octets(&mut connect(address, mode), octets).unwrap_or_else(|error| panic!("{mode:?}: {error}"));
+            if names_of_octets {
+                any_octets(&mut connect(address, mode), octets).unwrap_or_else(|error| panic!("{mode:?}: {error}"));
+            }
         }
     }
 }

@@ -3,12 +3,12 @@
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use socket2::{Domain, Socket, Type};
 
-/// A control connection.
+/// A control connection in clear.
 pub struct Client {
     stream: BufReader<TcpStream>,
 }
@@ -37,31 +37,58 @@ impl Client {
     /// Connect and log in as the user who may write.
     pub fn login(to: SocketAddr) -> Self {
         let mut client = Self::connect(to);
-        client.expect("USER user", 331);
-        client.expect("PASS secret", 230);
-        client.expect("TYPE I", 200);
+        client.log_in();
         client
     }
 
-    /// The socket.
-    pub fn socket(&self) -> &TcpStream {
+    /// A data connection to a passive port.
+    pub fn open_passive(&mut self) -> TcpStream {
+        data(self.passive())
+    }
+}
+
+impl Control for Client {
+    fn stream(&mut self) -> &mut BufReader<impl Read + Write> {
+        &mut self.stream
+    }
+
+    fn socket(&self) -> &TcpStream {
         self.stream.get_ref()
+    }
+}
+
+/// A control connection, in clear or protected: what can be said over it, and heard.
+pub trait Control {
+    /// All that goes over it.
+    fn stream(&mut self) -> &mut BufReader<impl Read + Write>;
+
+    /// What is under that.
+    fn socket(&self) -> &TcpStream;
+
+    /// Log in as the user who may write.
+    fn log_in(&mut self) {
+        self.expect("USER user", 331);
+        self.expect("PASS secret", 230);
+        self.expect("TYPE I", 200);
     }
 
     /// Send octets as they are.
-    pub fn send(&mut self, octets: impl AsRef<[u8]>) {
-        self.socket().write_all(octets.as_ref()).unwrap();
+    fn send(&mut self, octets: impl AsRef<[u8]>) {
+        let output = self.stream().get_mut();
+        output.write_all(octets.as_ref()).unwrap();
+        output.flush().unwrap();
     }
 
     /// Send a line and take the reply.
-    pub fn say(&mut self, line: impl AsRef<[u8]>) -> (u16, String) {
+    #[track_caller]
+    fn say(&mut self, line: impl AsRef<[u8]>) -> (u16, String) {
         self.send([line.as_ref(), b"\r\n"].concat());
         self.reply()
     }
 
     /// The same, when the code is known.
     #[track_caller]
-    pub fn expect(&mut self, line: impl AsRef<[u8]>, code: u16) -> String {
+    fn expect(&mut self, line: impl AsRef<[u8]>, code: u16) -> String {
         let reply = self.say(line.as_ref());
         assert_eq!(reply.0, code, "{}: {}", line.as_ref().escape_ascii(), reply.1);
         reply.1
@@ -69,12 +96,12 @@ impl Client {
 
     /// A reply, all of its lines.
     #[track_caller]
-    pub fn reply(&mut self) -> (u16, String) {
+    fn reply(&mut self) -> (u16, String) {
         self.try_reply().expect("a reply")
     }
 
     /// A reply, unless the server has closed the connection.
-    pub fn try_reply(&mut self) -> Option<(u16, String)> {
+    fn try_reply(&mut self) -> Option<(u16, String)> {
         let octets = self.try_reply_octets()?;
         let last = octets.trim_ascii_end().rsplit(|&octet| octet == b'\n').next().unwrap();
         let code = std::str::from_utf8(&last[..3]).unwrap().parse().unwrap();
@@ -82,11 +109,11 @@ impl Client {
     }
 
     /// The same, as it came.
-    pub fn try_reply_octets(&mut self) -> Option<Vec<u8>> {
+    fn try_reply_octets(&mut self) -> Option<Vec<u8>> {
         let mut octets = Vec::new();
         loop {
             let start = octets.len();
-            match self.stream.read_until(b'\n', &mut octets) {
+            match self.stream().read_until(b'\n', &mut octets) {
                 Ok(0) => return None,
                 Ok(_) => {}
                 Err(error) if error.kind() == ErrorKind::ConnectionReset => return None,
@@ -100,15 +127,21 @@ impl Client {
     }
 
     /// The address of a passive port.
-    pub fn passive(&mut self) -> SocketAddr {
+    #[track_caller]
+    fn passive(&mut self) -> SocketAddr {
         let text = self.expect("EPSV", 229);
         let port = text.split('|').nth(3).unwrap().parse().unwrap();
         SocketAddr::new(self.socket().peer_addr().unwrap().ip(), port)
     }
 
-    /// A data connection to a passive port.
-    pub fn open_passive(&mut self) -> TcpStream {
-        data(self.passive())
+    /// A port of the client's that is told to the server.
+    #[track_caller]
+    fn active(&mut self) -> TcpListener {
+        let mine = TcpListener::bind((self.socket().local_addr().unwrap().ip(), 0)).unwrap();
+        let address = mine.local_addr().unwrap();
+        let family = if address.is_ipv4() { 1 } else { 2 };
+        self.expect(format!("EPRT |{family}|{}|{}|", address.ip(), address.port()), 200);
+        mine
     }
 }
 

@@ -25,7 +25,7 @@ pub struct Host {
     root: TempDir,
     sessions: Box<dyn Fn() -> usize>,
     stop: Option<oneshot::Sender<()>>,
-    serving: Option<JoinHandle<()>>,
+    serving: Option<JoinHandle<std::io::Result<()>>>,
 }
 
 /// What may be changed before it starts: the configuration, and
@@ -128,7 +128,7 @@ impl Host {
     pub fn stop(&mut self) {
         self.stop.take();
         if let Some(serving) = self.serving.take() {
-            RUNTIME.block_on(serving).unwrap();
+            RUNTIME.block_on(serving).unwrap().unwrap();
         }
     }
 }

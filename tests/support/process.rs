@@ -1,4 +1,4 @@
-//! The program itself, started as a user would, and the clients of others.
+//! Servers as processes, started as a user would, and the clients of others.
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
@@ -7,7 +7,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-/// `wasi-ftpd serve`, stopped when dropped.
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::{TempDir, tempdir};
+
+/// A server that says where it is, stopped when dropped.
 pub struct Serve {
     child: Child,
     /// Of its addresses, in their order: `127.0.0.1:4711`.
@@ -17,17 +20,6 @@ pub struct Serve {
 }
 
 impl Serve {
-    /// Serve `root` on IPv4 and IPv6, to user `u` with password `p`, who may write, and to anonymous.
-    pub fn start(root: &Path) -> Self {
-        let both = ["--listen", "127.0.0.1:0", "--listen", "[::1]:0"];
-        Self::with(root, &[&both[..], &["--user", "u:p", "--writable", "--anonymous", "--log", "warn"]].concat())
-    }
-
-    /// Serve with these options.
-    pub fn with(root: &Path, options: &[&str]) -> Self {
-        Self::run(command().arg("serve").arg(root).args(options))
-    }
-
     /// Run a command that ends up as a server.
     pub fn run(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
@@ -56,26 +48,28 @@ impl Serve {
 
     /// Stop it as `kill` does, and see that it ends well.
     pub fn stop(mut self) {
-        self.terminate();
+        self.signal(Signal::TERM);
         assert!(self.child.wait().unwrap().success());
     }
 
-    fn terminate(&self) {
-        let id = rustix::process::Pid::from_child(&self.child);
-        let _ = rustix::process::kill_process(id, rustix::process::Signal::TERM);
+    /// Send it a signal.
+    pub fn signal(&self, signal: Signal) {
+        let _ = kill_process(Pid::from_child(&self.child), signal);
     }
 }
 
 impl Drop for Serve {
     fn drop(&mut self) {
-        self.terminate();
+        self.signal(Signal::TERM);
         let _ = self.child.wait();
     }
 }
 
-/// The program.
-pub fn command() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_wasi-ftpd"))
+/// A directory to serve, one for the client's files, and a server of the first.
+pub fn scratch(serve: impl FnOnce(&Path) -> Serve) -> (TempDir, TempDir, Serve) {
+    let (root, local) = (tempdir().unwrap(), tempdir().unwrap());
+    let serve = serve(root.path());
+    (root, local, serve)
 }
 
 /// A client of somebody else's; `None`, which skips the test, if it is not installed. In CI it must be.
@@ -98,6 +92,28 @@ pub fn installed(name: &str, path: &Path) -> bool {
     }
     installed
 }
+
+/// Have lftp run a script as user `u`, after these settings.
+pub fn lftp(url: &str, settings: &str, script: &str) {
+    let Some(mut lftp) = client("lftp") else { return };
+    let script = format!("set net:max-retries 2; set net:timeout 20; {settings}; open -u u,p {url}; {script}");
+    run(lftp.arg("--norc").args(["-c", &script]));
+}
+
+/// rclone as user `u`, of a server at that host and port.
+pub fn rclone(host: &str, port: &str) -> Option<Command> {
+    let mut rclone = client("rclone")?;
+    rclone.args(["--config=", "--retries=1", "--timeout=20s", "--ftp-user=u", "--ftp-pass", OBSCURED]);
+    rclone.args(["--ftp-host", host, "--ftp-port", port]);
+    Some(rclone)
+}
+
+/// What `rclone obscure p` says.
+const OBSCURED: &str = "BQICfbHW7-M9x-l3uVurtjA";
+
+/// Sessions of libraries, as programs in their languages, and what `.ci/run` has installed for those in Python.
+pub const SESSIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/interop");
+pub const PYTHON_LIBRARIES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/interop");
 
 /// Run a client to its end, which must be a good one; its output.
 #[track_caller]

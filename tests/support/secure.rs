@@ -3,19 +3,24 @@
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
 use std::fs;
-use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::io::{BufReader, ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::aws_lc_rs::default_provider;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::version::{TLS12, TLS13};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion};
+use rustls::{
+    ClientConfig, ClientConnection, DigitallySignedStruct, RootCertStore, SignatureScheme, StreamOwned,
+    SupportedProtocolVersion,
+};
 use wasi_ftpd_host::config::{Identities, IdentityFiles, Tls};
 
-use crate::client::{Client, PATIENCE, data};
+use crate::client::{Client, Control, PATIENCE, data};
 
 /// One who vouches for servers and clients.
 pub struct Authority(CertifiedIssuer<'static, KeyPair>);
@@ -55,6 +60,11 @@ impl Authority {
         self.0.pem()
     }
 
+    /// Its own key, in PEM.
+    pub fn key_pem(&self) -> String {
+        self.0.key().serialize_pem()
+    }
+
     /// Settings for a server at 127.0.0.1.
     pub fn tls(&self, directory: &Path) -> Tls {
         Tls::new(Identities::Files(vec![self.files(directory, &["127.0.0.1"])]))
@@ -73,6 +83,20 @@ impl Authority {
         self.builder(&TLS13).with_client_auth_cert(vec![certificate], key).unwrap()
     }
 
+    /// The same, and what is stapled to the certificates that they are shown (OCSP).
+    pub fn client_that_keeps_staples(
+        &self,
+        version: &'static SupportedProtocolVersion,
+    ) -> (ClientConfig, Arc<Staples>) {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.0.der().clone()).unwrap();
+        let checks = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::new(default_provider()));
+        let staples = Arc::new(Staples { checks: checks.build().unwrap(), seen: Mutex::default() });
+        let mut config = self.client(version);
+        config.dangerous().set_certificate_verifier(staples.clone());
+        (config, staples)
+    }
+
     fn builder(
         &self,
         version: &'static SupportedProtocolVersion,
@@ -83,6 +107,56 @@ impl Authority {
             .with_protocol_versions(&[version])
             .unwrap()
             .with_root_certificates(roots)
+    }
+}
+
+/// Checks certificates as others do, and keeps what is stapled to them.
+#[derive(Debug)]
+pub struct Staples {
+    checks: Arc<WebPkiServerVerifier>,
+    seen: Mutex<Vec<u8>>,
+}
+
+impl Staples {
+    /// To the last certificate.
+    pub fn last(&self) -> Vec<u8> {
+        self.seen.lock().unwrap().clone()
+    }
+}
+
+impl ServerCertVerifier for Staples {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        staple: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        *self.seen.lock().unwrap() = staple.to_vec();
+        self.checks.verify_server_cert(certificate, others, name, &[], now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.checks.verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.checks.verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.checks.supported_verify_schemes()
     }
 }
 
@@ -144,52 +218,10 @@ impl Secure {
 
     /// Log in as the user who may write, and protect data.
     pub fn login(mut self) -> Self {
-        self.expect("USER user", 331);
-        self.expect("PASS secret", 230);
+        self.log_in();
         self.expect("PBSZ 0", 200);
         self.expect("PROT P", 200);
-        self.expect("TYPE I", 200);
         self
-    }
-
-    pub fn send(&mut self, octets: impl AsRef<[u8]>) {
-        self.stream.get_mut().write_all(octets.as_ref()).unwrap();
-        self.stream.get_mut().flush().unwrap();
-    }
-
-    /// Send a line and take the reply.
-    pub fn say(&mut self, line: impl AsRef<[u8]>) -> (u16, String) {
-        self.send([line.as_ref(), b"\r\n"].concat());
-        self.reply()
-    }
-
-    /// The same, when the code is known.
-    #[track_caller]
-    pub fn expect(&mut self, line: impl AsRef<[u8]>, code: u16) -> String {
-        let reply = self.say(line.as_ref());
-        assert_eq!(reply.0, code, "{}: {}", line.as_ref().escape_ascii(), reply.1);
-        reply.1
-    }
-
-    /// A reply, all of its lines.
-    #[track_caller]
-    pub fn reply(&mut self) -> (u16, String) {
-        let mut text = String::new();
-        loop {
-            let start = text.len();
-            assert_ne!(self.stream.read_line(&mut text).expect("a reply"), 0, "closed after {text:?}");
-            let line = &text[start..];
-            if line.as_bytes().get(3) == Some(&b' ') && line.as_bytes().iter().take(3).all(u8::is_ascii_digit) {
-                return (line[..3].parse().unwrap(), text);
-            }
-        }
-    }
-
-    /// The address of a passive port.
-    pub fn passive(&mut self) -> SocketAddr {
-        let text = self.expect("EPSV", 229);
-        let port = text.split('|').nth(3).unwrap().parse().unwrap();
-        SocketAddr::new(self.stream.get_ref().sock.peer_addr().unwrap().ip(), port)
     }
 
     /// A data connection under TLS, by the server's port or by the client's, for `command`.
@@ -199,8 +231,7 @@ impl Secure {
             self.send(format!("{command}\r\n"));
             data(port)
         } else {
-            let mine = TcpListener::bind("127.0.0.1:0").unwrap();
-            self.expect(format!("EPRT |1|127.0.0.1|{}|", mine.local_addr().unwrap().port()), 200);
+            let mine = self.active();
             self.send(format!("{command}\r\n"));
             mine.accept().unwrap().0
         };
@@ -243,6 +274,16 @@ impl Secure {
     /// The certificate that the server has shown.
     pub fn certificate(&self) -> Vec<u8> {
         self.stream.get_ref().conn.peer_certificates().unwrap()[0].to_vec()
+    }
+}
+
+impl Control for Secure {
+    fn stream(&mut self) -> &mut BufReader<impl Read + Write> {
+        &mut self.stream
+    }
+
+    fn socket(&self) -> &TcpStream {
+        &self.stream.get_ref().sock
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! only memory                 skip it elsewhere
+//! needs modes                 what follows is for servers alone that have it (`Server::has`)
 //! over ipv6                   the control connection, which is over IPv4 without it
 //! tls allowed                 what the operator offers (memory, where TLS is nothing real);  tls required …
 //! charset koi8-r              of pathnames, as an operator configures it (memory)
@@ -15,6 +16,7 @@
 //! deaf                        EPRT of a port where nobody listens
 //! data: "octets"              what comes over the data connection, to its end;  data~ text: in which it occurs
 //! send: "octets"              send, then end of file;  send+: without it
+//! moved 4                     STAT, until so many octets of the transfer have moved
 //! reset                       break the data connection
 //! closed                      the server closes the control connection; else it must be ready for QUIT
 //! then file /p "content"      what is stored;  then dir /p;  then missing /p
@@ -53,6 +55,9 @@ pub trait Server {
     fn reset_data(&mut self);
     /// Something only this server can do.
     fn special(&mut self, directive: &str);
+    /// Whether it has what not every server can have: `octets` in names that are no UTF-8, Unix `modes`, a word
+    /// of how much `space` there is.
+    fn has(&self, what: &str) -> bool;
 
     /// Store something: `None` is a directory.
     fn put(&mut self, path: &[u8], content: Option<&[u8]>);
@@ -96,6 +101,9 @@ pub fn run(server: &mut impl Server, text: &str) -> Result<(), String> {
     let mut reply = Vec::new();
     expect(&mut reply, server, b"220")?;
     for (index, line) in text.lines().enumerate() {
+        if line.strip_prefix("needs ").is_some_and(|what| !server.has(what)) {
+            break;
+        }
         obey(server, line, &mut reply).map_err(|error| format!("{}: {line}: {error}", index + 1))?;
     }
     if !text.lines().any(|line| line == "closed") {
@@ -109,7 +117,7 @@ pub fn run(server: &mut impl Server, text: &str) -> Result<(), String> {
 fn obey(server: &mut impl Server, line: &str, reply: &mut Vec<u8>) -> Result<(), String> {
     let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
     match word {
-        "" | "#" | "only" | "over" => {}
+        "" | "#" | "only" | "over" | "needs" => {}
         "given" => {
             let (what, path, content) = storage(rest)?;
             match what {
@@ -166,6 +174,7 @@ fn obey(server: &mut impl Server, line: &str, reply: &mut Vec<u8>) -> Result<(),
         }
         "send:" => server.send_data(&quoted(rest)?, true),
         "send+" => server.send_data(&quoted(rest)?, false),
+        "moved" => moved(server, rest, reply)?,
         "reset" => server.reset_data(),
         "closed" if !server.is_closed() => return Err("it is not".to_owned()),
         "closed" => {}
@@ -173,6 +182,19 @@ fn obey(server: &mut impl Server, line: &str, reply: &mut Vec<u8>) -> Result<(),
         _ => return Err("no such directive".to_owned()),
     }
     Ok(())
+}
+
+/// What is sent on one connection may arrive after what is sent later on another.
+fn moved(server: &mut impl Server, octets: &str, reply: &mut Vec<u8>) -> Result<(), String> {
+    let wanted = format!(", {octets} bytes so far");
+    for _ in 0..MAX_LOOKS {
+        server.send(b"STAT\r\n");
+        expect(reply, server, b"211")?;
+        if contains(reply, wanted.as_bytes()).is_some() {
+            return Ok(());
+        }
+    }
+    Err(format!("got {}", reply.escape_ascii()))
 }
 
 /// EPRT.
@@ -244,3 +266,6 @@ pub fn octets(text: &str) -> Result<Vec<u8>, String> {
     }
     Ok(octets)
 }
+
+/// How often a transfer is looked at until its octets have arrived.
+const MAX_LOOKS: u32 = 10_000;

@@ -1,10 +1,12 @@
 //! Directories of files, made and compared byte for byte.
 
+#![allow(dead_code, reason = "each test program uses a part of it")]
+
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Make `count` files in nested directories, of names with what names can have: spaces, quotes, Unicode,
 /// and, if `any_octets`, octets that are no UTF-8.
@@ -24,6 +26,11 @@ pub fn make(root: &Path, count: usize, any_octets: bool) {
     }
 }
 
+/// One file, long enough for many packets.
+pub fn octets() -> Vec<u8> {
+    (0..3_000_000u32).map(|number| (number.wrapping_mul(2_654_435_761) >> 24) as u8).collect()
+}
+
 /// Empty, small, and now and then large; never the same twice.
 fn content(number: usize) -> Vec<u8> {
     let length = match number % 50 {
@@ -38,6 +45,11 @@ fn content(number: usize) -> Vec<u8> {
             (state >> 24) as u8
         })
         .collect()
+}
+
+/// Its files, by paths below it.
+pub fn files(root: &Path) -> Vec<PathBuf> {
+    read(root).into_keys().map(PathBuf::from).collect()
 }
 
 /// The two hold the same files with the same contents.

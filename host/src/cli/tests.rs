@@ -101,7 +101,7 @@ fn tls() {
     assert_eq!(tls(&[]), None);
     assert_eq!(tls(&["--tls-policy=off"]), None);
     assert_eq!(tls(&["--tls=self-signed", "--tls-policy=off"]), None);
-    assert_eq!(tls(&["--tls=self-signed"]), Some(Tls::new(Identities::SelfSigned)));
+    assert!(matches!(tls(&["--tls=self-signed"]), Some(Tls { identities: Identities::SelfSigned(_), .. })));
     // Any file will do here: what is in it is looked at later.
     let files = |certificate: &str, ocsp: Option<&str>| IdentityFiles {
         certificate: certificate.into(),

@@ -1,5 +1,7 @@
 //! What was typed about TLS.
 
+use std::env;
+use std::ffi::OsString;
 use std::fs::File;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -13,7 +15,7 @@ use super::{TLS, listen};
 /// FTP over TLS.
 #[derive(Args)]
 pub(crate) struct TlsArgs {
-    /// Certificate and key in PEM files, chosen by name; repeatable. Or self-signed, made at the start
+    /// Certificate and key in PEM files, chosen by name; repeatable. Or self-signed: made once and kept
     #[arg(long = "tls", value_name = "CERT.pem,KEY.pem", help_heading = TLS)]
     identities: Vec<String>,
 
@@ -115,7 +117,7 @@ fn identities(typed: &[String], ocsp: &[PathBuf]) -> Result<Identities> {
         && only == SELF_SIGNED
     {
         ensure!(ocsp.is_empty(), "--tls-ocsp: nobody answers for a certificate that is {SELF_SIGNED}; leave it out");
-        return Ok(Identities::SelfSigned);
+        return Ok(Identities::SelfSigned(kept_in(|variable| env::var_os(variable))));
     }
     let mut files = Vec::new();
     for typed in typed {
@@ -135,6 +137,14 @@ fn identities(typed: &[String], ocsp: &[PathBuf]) -> Result<Identities> {
         files.ocsp = Some(ocsp.clone());
     }
     Ok(Identities::Files(files))
+}
+
+/// Where a certificate of its own making is kept: in what systemd gives a service, else in what its user has for such
+/// things (XDG Base Directory Specification). Without any of them it is not kept.
+fn kept_in(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    let path = |name| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let own = || Some(path("XDG_STATE_HOME").or_else(|| Some(path("HOME")?.join(".local/state")))?.join("wasi-ftpd"));
+    Some(path("STATE_DIRECTORY").or_else(own)?.join("self-signed.pem"))
 }
 
 fn readable(flag: &str, file: &Path) -> Result<()> {
@@ -171,3 +181,24 @@ fn session_reuse(typed: &str) -> Result<SessionReuse, String> {
 
 /// In the place of files.
 const SELF_SIGNED: &str = "self-signed";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_a_certificate_is_kept() {
+        let kept = |variables: &[(&str, &str)]| {
+            let found =
+                |name: &str| variables.iter().find(|(variable, _)| *variable == name).map(|(_, value)| value.into());
+            kept_in(found).map(|path| path.into_os_string().into_string().unwrap())
+        };
+        let home = ("HOME", "/home/me");
+        let user = ("XDG_STATE_HOME", "/state");
+        let service = ("STATE_DIRECTORY", "/var/lib/ftp");
+        assert_eq!(kept(&[home, user, service]).unwrap(), "/var/lib/ftp/self-signed.pem");
+        assert_eq!(kept(&[home, user]).unwrap(), "/state/wasi-ftpd/self-signed.pem");
+        assert_eq!(kept(&[home, ("XDG_STATE_HOME", "")]).unwrap(), "/home/me/.local/state/wasi-ftpd/self-signed.pem");
+        assert_eq!(kept(&[]), None);
+    }
+}

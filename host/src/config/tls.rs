@@ -41,8 +41,9 @@ impl Tls {
 /// Whom the server says it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Identities {
-    /// Nobody whom anybody could check: a key and a certificate that are made at the start and kept in memory.
-    SelfSigned,
+    /// Nobody whom anybody could check: a certificate of the server's own making, and its key. They are made at the
+    /// first start and kept in this file, so that clients can know them again; without one they are gone at the end.
+    SelfSigned(Option<PathBuf>),
     /// Chosen by the name that the client asks for (SNI, else HOST); the first for all others.
     Files(Vec<IdentityFiles>),
 }
@@ -87,7 +88,6 @@ pub enum SessionReuse {
     Off,
     /// One that does not is said in the log, once for each session.
     Allow,
-    /// One that does not is refused. Uploads of clients that speak TLS 1.3 and never read on data connections
-    /// (rclone) can then end early, with 426: they do not take the ticket that each connection brings.
+    /// One that does not is refused.
     Enforce,
 }

@@ -6,6 +6,7 @@ mod extent;
 mod port;
 mod protected;
 mod pump;
+mod receiving;
 mod socket;
 mod transfer;
 

@@ -1,16 +1,15 @@
 //! Where data connections come from, and to whom they may go.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream as StdStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
 use log::{debug, warn};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::io::Interest;
+use tokio::task::{JoinHandle, coop};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use wasmtime_wasi_io::async_trait;
 use wasmtime_wasi_io::poll::Pollable;
 
@@ -23,6 +22,7 @@ use crate::ending::Busy;
 use crate::listen;
 use crate::now::now;
 use crate::server::Shared;
+use crate::socket::{Listener, Stream};
 use crate::tls::{Bond, Layer};
 
 /// The next data connection.
@@ -49,17 +49,17 @@ enum State {
     },
     /// The first packet has been sent.
     Connecting {
-        socket: TcpStream,
+        socket: Stream,
         due: Instant,
     },
     /// Connected, and to be protected.
     Shaking {
-        socket: TcpStream,
+        socket: Stream,
         layer: Layer,
         due: Instant,
     },
     /// Connected, protected if it must be, and not taken yet.
-    Open(TcpStream, Option<Layer>),
+    Open(Stream, Option<Layer>),
     Failed(Error),
 }
 
@@ -68,8 +68,7 @@ impl DataPort {
     pub(super) fn passive(shared: &Shared, control: &Arc<Control>, share: Arc<()>) -> Result<Self, Error> {
         let config = &shared.config;
         let local = control.local;
-        let listener = listen_within(&config.passive_ports, local).ok_or(Error::NoPort)?;
-        let port = listener.local_addr().map_err(|_| Error::NoPort)?.port();
+        let (listener, port) = listen_within(&config.passive_ports, local).ok_or(Error::NoPort)?;
         let ip = config.public_address.filter(|public| public.is_ipv4() == local.is_ipv4()).unwrap_or(local.ip());
         let passive = Passive::new(listener, control.remote.ip(), config.limits.data_connection);
         Ok(Self::new(SocketAddr::new(ip, port), control, share, &config.limits, State::Passive(passive)))
@@ -152,11 +151,11 @@ impl DataPort {
         loop {
             self.state = match &mut self.state {
                 State::Passive(passive) => match passive.arrived().await {
-                    Ok(stream) => self.connected(stream),
+                    Ok(stream) => self.connected(Stream::new(stream)),
                     Err(error) => State::Failed(error),
                 },
                 State::Connecting { socket, due } => {
-                    if timeout_at(*due, socket.writable()).await.is_err() {
+                    if timeout_at(*due, socket.ready(Interest::WRITABLE)).await.is_err() {
                         State::Failed(Error::Timeout)
                     } else if !matches!(socket.take_error(), Ok(None)) {
                         State::Failed(Error::Unreachable)
@@ -192,7 +191,7 @@ impl DataPort {
     }
 
     /// What follows when the client is there.
-    fn connected(&self, socket: TcpStream) -> State {
+    fn connected(&self, socket: Stream) -> State {
         match self.bond.as_ref().map(|bond| bond.data()) {
             None => State::Open(socket, None),
             Some(Ok(layer)) => State::Shaking { socket, layer, due: Instant::now() + self.handshake },
@@ -216,59 +215,55 @@ impl Pollable for DataPort {
     }
 }
 
-/// A listener for one client. A task of its own accepts from the start, so that strangers never fill the
-/// queue in front of the client, and gives the port back when nobody came in time.
+/// A listener for one client, which is accepted when its transfer begins: by then it has mostly come. The port is
+/// given back when it is due, whether somebody waits or not.
 struct Passive {
-    listener: Arc<TcpListener>,
-    arriving: oneshot::Receiver<Result<TcpStream, Error>>,
-    accepting: JoinHandle<()>,
+    listener: Arc<Listener>,
+    client: IpAddr,
+    due: Instant,
+    expiring: JoinHandle<()>,
 }
 
 impl Passive {
-    fn new(listener: TcpListener, client: IpAddr, time: Duration) -> Self {
-        let due = Instant::now() + time;
-        let (listener, (arrive, arriving)) = (Arc::new(listener), oneshot::channel());
-        let accepted_by = listener.clone();
-        let accepting = tokio::spawn(async move {
-            let accepted = timeout_at(due, accept(&accepted_by, client)).await;
-            stop_listening(&accepted_by);
-            // Nobody waits any more if the port was dropped.
-            let _ = arrive.send(accepted.map_err(|_| Error::Timeout));
+    fn new(listener: Listener, client: IpAddr, time: Duration) -> Self {
+        let (listener, due) = (Arc::new(listener), Instant::now() + time);
+        let expired = Arc::downgrade(&listener);
+        let expiring = tokio::spawn(async move {
+            sleep_until(due).await;
+            if let Some(listener) = expired.upgrade() {
+                let _ = rustix::net::shutdown(&*listener, rustix::net::Shutdown::Both);
+            }
         });
-        Self { listener, arriving, accepting }
+        Self { listener, client, due, expiring }
     }
 
-    /// The client's connection. Cancel safe.
-    async fn arrived(&mut self) -> Result<TcpStream, Error> {
-        (&mut self.arriving).await.unwrap_or(Err(Error::NoPort))
+    /// The client's connection. Strangers are turned away, and do not use the port up. Cancel safe.
+    async fn arrived(&self) -> Result<TcpStream, Error> {
+        loop {
+            match self.listener.accept() {
+                Ok((stream, peer)) if peer.ip().to_canonical() == self.client => return Ok(stream),
+                Ok((_, peer)) => {
+                    warn!("{peer}: a stranger on the passive port of {}", self.client);
+                    coop::consume_budget().await;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let ready = self.listener.ready(Interest::READABLE);
+                    timeout_at(self.due, ready).await.map_err(|_| Error::Timeout)?.map_err(|_| Error::NoPort)?;
+                }
+                Err(_) if self.due <= Instant::now() => return Err(Error::Timeout),
+                Err(error) => {
+                    // Such as no file descriptor, which does not even wait for a client.
+                    warn!("passive port of {}: {error}", self.client);
+                    timeout_at(self.due, sleep(ACCEPT_PAUSE)).await.map_err(|_| Error::Timeout)?;
+                }
+            }
+        }
     }
 }
 
 impl Drop for Passive {
     fn drop(&mut self) {
-        // The task, which holds the listener too, may end a little later.
-        stop_listening(&self.listener);
-        self.accepting.abort();
-    }
-}
-
-/// Give the port back, whoever still holds the socket.
-fn stop_listening(listener: &TcpListener) {
-    let _ = rustix::net::shutdown(listener, rustix::net::Shutdown::Both);
-}
-
-/// The client's connection. Strangers are turned away, and do not use the port up.
-async fn accept(listener: &TcpListener, client: IpAddr) -> TcpStream {
-    loop {
-        match listener.accept().await {
-            Ok((stream, peer)) if peer.ip().to_canonical() == client => return stream,
-            Ok((_, peer)) => warn!("{peer}: a stranger on the passive port of {client}"),
-            Err(error) => {
-                // Such as no file descriptor, which does not even wait for a client.
-                warn!("passive port of {client}: {error}");
-                sleep(ACCEPT_PAUSE).await;
-            }
-        }
+        self.expiring.abort();
     }
 }
 
@@ -279,19 +274,20 @@ fn may_connect(to: SocketAddr, client: IpAddr) -> bool {
 
 /// Listen on a port of `range` that is free, starting anywhere: asking the kernel for one is slow when
 /// many are in TIME_WAIT, and a predictable one is easier to steal.
-fn listen_within(range: &RangeInclusive<u16>, local: SocketAddr) -> Option<TcpListener> {
+fn listen_within(range: &RangeInclusive<u16>, local: SocketAddr) -> Option<(Listener, u16)> {
     let (first, count) = (u32::from(*range.start()), u32::try_from(range.len()).ok()?);
     let start = getrandom::u32().ok()? % count.max(1);
     (0..count.min(MAX_TRIES)).find_map(|step| {
         let port = u16::try_from(first + (start + step) % count).ok()?;
         let mut address = local;
         address.set_port(port);
-        listen::listener(address, PASSIVE_BACKLOG).ok()
+        let listener = listen::listener(address, PASSIVE_BACKLOG).ok()?;
+        Some((Listener::new(listener), port))
     })
 }
 
 /// Begin to connect from `local` to `to`.
-fn connect(local: SocketAddr, active_port: ActivePort, to: SocketAddr) -> Result<TcpStream, Error> {
+fn connect(local: SocketAddr, active_port: ActivePort, to: SocketAddr) -> Result<Stream, Error> {
     let mut from = local;
     from.set_port(listen::active_port(active_port, local.port()).unwrap_or(0));
     let bound = bind(from).or_else(|error| match active_port {
@@ -317,7 +313,7 @@ fn connect(local: SocketAddr, active_port: ActivePort, to: SocketAddr) -> Result
         Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => return Err(Error::NoPort),
         Err(_) => return Err(Error::Unreachable),
     }
-    TcpStream::from_std(StdStream::from(socket)).map_err(|_| Error::NoPort)
+    Ok(Stream::new(socket.into()))
 }
 
 fn bind(from: SocketAddr) -> io::Result<socket2::Socket> {
@@ -332,8 +328,9 @@ const FIRST_USER_PORT: u16 = 1024;
 /// Ports of the passive range that are tried: almost all of them are free in a sane set-up.
 const MAX_TRIES: u32 = 256;
 
-/// Connections that may wait on a passive port until its task looks.
-const PASSIVE_BACKLOG: i32 = 64;
+/// Connections that may wait on a passive port until its transfer begins: strangers must not fill it before the
+/// client has come.
+const PASSIVE_BACKLOG: i32 = 1024;
 
 /// Between attempts to accept when file descriptors have run out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

@@ -5,21 +5,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use wasmtime_wasi_io::async_trait;
 use wasmtime_wasi_io::bytes::Bytes;
 use wasmtime_wasi_io::poll::Pollable;
 use wasmtime_wasi_io::streams::{InputStream, OutputStream, StreamError, StreamResult};
 
-use crate::attempt;
 use crate::bindings::ftpd::server::data::Error;
 use crate::ending::Busy;
+use crate::socket::Stream;
 use crate::tls::Layer;
 
 /// The socket of a data connection.
 pub(crate) struct Socket {
-    pub(super) stream: TcpStream,
+    pub(super) stream: Stream,
     /// Unless it is in clear.
     tls: Option<Mutex<Layer>>,
     /// Octets that end without close_notify are cut short.
@@ -46,7 +45,7 @@ struct Progress {
 impl Socket {
     /// `protection`: TLS, after its handshake, and whether octets that end without close_notify are cut short.
     pub(super) fn new(
-        stream: TcpStream,
+        stream: Stream,
         protection: Option<(Layer, bool)>,
         busy: Busy,
         stall: Duration,
@@ -71,9 +70,11 @@ impl Socket {
     /// Append what has come to the spare capacity of `octets`; 0 at the end.
     pub(super) fn receive(&self, octets: &mut Vec<u8>) -> io::Result<usize> {
         match self.layer() {
-            None => attempt::receive(&self.stream, octets),
+            None => self.stream.receive(octets),
             Some(mut layer) => match layer.receive(&self.stream, octets) {
-                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && !self.close_notify => Ok(0),
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && !self.close_notify => {
+                    if layer.excuse_end() { Ok(0) } else { Err(error) }
+                }
                 received => received,
             },
         }
@@ -145,7 +146,7 @@ impl Socket {
         let (relieved, moved) = match self.layer() {
             None => {
                 let before = progress.backlog.len();
-                let relieved = attempt::relieve(&self.stream, &mut progress.backlog);
+                let relieved = self.stream.relieve(&mut progress.backlog);
                 (relieved, progress.backlog.len() < before)
             }
             Some(mut layer) => {
@@ -166,35 +167,41 @@ impl Socket {
 
     /// Close in good order: all was sent, and the client has not gone.
     pub(super) fn finish(self: &Arc<Self>) -> Result<(), Error> {
-        if !self.relieve()? {
+        // An upload under TLS whose end was seen is whole, whatever happens now.
+        let received = self.layer().is_some_and(|layer| layer.closed() && !layer.wrote());
+        if !received && !self.relieve()? {
             return Err(Error::Pending);
         }
-        let mut done = false;
-        if let Some(mut layer) = self.layer() {
-            // An upload: its end was seen, and the client need not wait for ours.
-            done = layer.closed() && !layer.wrote();
-            layer.close();
-            match layer.flush(&self.stream) {
-                Ok(true) => {}
-                // The system has all octets but the last few of TLS, which say that these were all.
-                Ok(false) => {
+        match self.layer() {
+            None => {
+                let shut = rustix::net::shutdown(&self.stream, rustix::net::Shutdown::Write);
+                if shut.is_err() || self.is_broken() {
+                    return Err(self.fail(Error::Broken));
+                }
+            }
+            Some(mut layer) => {
+                if !received && self.is_broken() {
+                    drop(layer);
+                    return Err(self.fail(Error::Broken));
+                }
+                layer.close();
+                // The system has all octets but the last few of TLS, which say that these were all. Clients that know
+                // that by themselves (MODE B, C and Z) may have closed, and reset these.
+                if let Ok(false) = layer.flush(&self.stream) {
                     drop(layer);
                     tokio::spawn(self.clone().end());
                     return Ok(());
                 }
-                Err(_) if done => {}
-                Err(_) => {
-                    drop(layer);
-                    return Err(self.fail(Error::Broken));
-                }
+                let _ = rustix::net::shutdown(&self.stream, rustix::net::Shutdown::Write);
             }
-        }
-        let shut = rustix::net::shutdown(&self.stream, rustix::net::Shutdown::Write);
-        if !done && (shut.is_err() || !matches!(self.stream.take_error(), Ok(None))) {
-            return Err(self.fail(Error::Broken));
         }
         self.finished.store(true, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Whether the client has reset it.
+    fn is_broken(&self) -> bool {
+        !matches!(self.stream.take_error(), Ok(None))
     }
 
     /// Send the end, however slow the client is.

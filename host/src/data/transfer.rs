@@ -7,20 +7,18 @@
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::io::Interest;
 use tokio::sync::Mutex;
 use tokio::task::{JoinHandle, coop, spawn_blocking};
-use tokio::time::timeout;
 use wasmtime_wasi_io::async_trait;
 use wasmtime_wasi_io::poll::Pollable;
 
 use super::cache;
 use super::extent::Extent;
 use super::protected::Protected;
+use super::receiving::Receiving;
 use super::socket::Socket;
-use crate::attempt::attempt;
 use crate::bindings::ftpd::server::data::{Error, TransferError};
 use crate::now::now;
 use crate::storage::{self, File};
@@ -49,16 +47,6 @@ struct Sending {
     cold: Option<JoinHandle<io::Result<usize>>>,
 }
 
-/// From the socket to the file.
-struct Receiving {
-    /// Away while it is being written.
-    buffer: Vec<u8>,
-    writing: Option<JoinHandle<Written>>,
-}
-
-/// The buffer, emptied, and whether what was in it is in the file.
-type Written = (Vec<u8>, Result<(), storage::Error>);
-
 impl Transfer {
     /// Send up to `length` octets from `offset`.
     pub(super) fn send(socket: Arc<Socket>, file: File, offset: u64, length: u64, disk: Arc<Mutex<()>>) -> Self {
@@ -71,7 +59,7 @@ impl Transfer {
     }
 
     pub(super) fn receive(socket: Arc<Socket>, file: File, disk: Arc<Mutex<()>>) -> Self {
-        Self::new(socket, file, disk, Way::Receive(Receiving { buffer: Vec::new(), writing: None }))
+        Self::new(socket, file, disk, Way::Receive(Receiving::new()))
     }
 
     fn new(socket: Arc<Socket>, file: File, disk: Arc<Mutex<()>>, way: Way) -> Self {
@@ -163,69 +151,6 @@ impl Sending {
     }
 }
 
-impl Receiving {
-    /// Receive a piece: its octets, and whether there may be more.
-    async fn piece(
-        &mut self,
-        socket: &Arc<Socket>,
-        file: &File,
-        disk: &Arc<Mutex<()>>,
-    ) -> Result<(u64, bool), TransferError> {
-        if let Some(work) = &mut self.writing {
-            let (empty, result) = work.await.unwrap_or_else(|_| (Vec::new(), Err(storage::Error::Io)));
-            (self.buffer, self.writing) = (empty, None);
-            result.map_err(wit_error)?;
-        }
-        if self.buffer.capacity() == 0 {
-            self.buffer.reserve_exact(BUFFER);
-        }
-        let end = loop {
-            match socket.receive(&mut self.buffer) {
-                Ok(0) => break true,
-                Ok(_) if self.buffer.len() == self.buffer.capacity() => break false,
-                Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break false,
-                Err(error) if self.buffer.is_empty() => return Err(TransferError::Connection(socket.blame(&error))),
-                // What came before is written first; the error is found again by the next read.
-                Err(_) => break false,
-            }
-        };
-        let octets = self.buffer.len() as u64;
-        if octets == 0 && end {
-            return Ok((0, false));
-        }
-        if octets == 0 {
-            let arrival = socket.wait(Interest::READABLE);
-            match timeout(KEEP_BUFFER, arrival).await {
-                Ok(arrived) => arrived.map_err(TransferError::Connection)?,
-                Err(_) => {
-                    self.buffer = Vec::new();
-                    socket.rest();
-                }
-            }
-        } else if self.buffer.len() <= SMALL
-            && let Ok(_alone) = disk.try_lock()
-            && !file.will_cut()
-        {
-            file.write(&self.buffer).map_err(wit_error)?;
-            self.buffer.clear();
-            return Ok((octets, !end));
-        } else {
-            let alone = disk.clone().lock_owned().await;
-            let (mut full, file) = (std::mem::take(&mut self.buffer), file.clone());
-            self.writing = Some(spawn_blocking(move || {
-                let _alone = alone;
-                // Dropped before that: what a stopped upload leaves is gone when the next one looks.
-                let file = file;
-                let result = file.write(&full);
-                full.clear();
-                (full, result)
-            }));
-        }
-        Ok((octets, true))
-    }
-}
-
 #[async_trait]
 impl Pollable for Transfer {
     async fn ready(&mut self) {
@@ -240,7 +165,7 @@ impl Pollable for Transfer {
 /// Hand octets from the file to the socket inside the kernel; the socket does not block.
 fn sendfile(socket: &Socket, file: &File, offset: u64, length: u64) -> io::Result<usize> {
     let length = usize::try_from(length).unwrap_or(usize::MAX);
-    attempt(&socket.stream, Interest::WRITABLE, || {
+    socket.stream.attempt(Interest::WRITABLE, || {
         let mut offset = offset;
         Ok(rustix::fs::sendfile(&socket.stream, file, Some(&mut offset), length)?)
     })
@@ -264,15 +189,6 @@ pub(super) fn wit_error(error: storage::Error) -> TransferError {
 /// Octets that are handed over at once: little beside the cost of a system call, and not so much that a
 /// cold disk keeps a thread for long.
 const PIECE: u64 = 2 * 1024 * 1024;
-
-/// Octets that are received before they are written: as large as Pure-FTPd's, for few wake-ups.
-const BUFFER: usize = 512 * 1024;
-
-/// Octets that are written without a thread of their own: they fit in the page cache.
-const SMALL: usize = 64 * 1024;
-
-/// How long a client may pause before the buffer for it is given back.
-const KEEP_BUFFER: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests;

@@ -185,14 +185,6 @@ impl File {
         Ok(!matches!(self.0.mode, Mode::Append) && unique(self)? == unique(source)?)
     }
 
-    /// Whether the next write has to cut the file, which may take a while.
-    pub fn will_cut(&self) -> bool {
-        match &self.0.mode {
-            Mode::Write(position) => position.lock().unwrap_or_else(PoisonError::into_inner).cut,
-            Mode::Read | Mode::Append => false,
-        }
-    }
-
     fn cut(&self, position: &mut Position) -> Result<(), Error> {
         if position.cut {
             retry_on_intr(|| ftruncate(self, position.at))?;

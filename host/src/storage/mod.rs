@@ -17,6 +17,7 @@ mod error;
 mod file;
 mod hidden;
 pub(crate) mod host;
+pub(crate) mod pace;
 mod path;
 pub(crate) mod tree;
 mod upload;

@@ -5,11 +5,10 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::task::spawn_blocking;
 use wasmtime_wasi_io::poll::Pollable;
 
 use super::custom::{Listing, Mount, OwnFile, OwnWork};
-use super::{Access, Attributes, Directory, Entry, Error, File, Permissions, Storage, Time, Volume, Work};
+use super::{Access, Attributes, Directory, Entry, Error, File, Permissions, Storage, Time, Volume, Work, pace};
 
 /// Where the files of an account are.
 #[derive(Clone)]
@@ -283,8 +282,8 @@ impl Pollable for AnyWork {
     }
 }
 
-/// Do `work` on a thread that may wait.
+/// Do `work`, which may wait for a disk.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Error> {
     // It ends early only if it panics.
-    spawn_blocking(work).await.unwrap_or(Err(Error::Io))
+    pace::ask(work).await.unwrap_or(Err(Error::Io))
 }

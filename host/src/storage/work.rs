@@ -124,7 +124,7 @@ mod tests {
         let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (socket, peer) = listener.accept().await.unwrap();
         drop(client);
-        Arc::new(Control::new(socket, peer, false).unwrap())
+        Arc::new(Control::new(socket.into_std().unwrap(), peer, false).unwrap())
     }
 
     fn copy(volume: &Volume, from: &[u8], to: &[u8]) -> Result<Job, Error> {

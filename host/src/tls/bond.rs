@@ -39,10 +39,10 @@ impl Bond {
             config.send_tls13_tickets = count;
             config
         };
-        let mut control = make(false, &[b"ftp"], CONTROL_TICKETS);
-        let data_tickets = if reuse == SessionReuse::Enforce { DATA_TICKETS } else { 0 };
+        let count = if reuse == SessionReuse::Enforce { ENFORCED_TICKETS } else { CONTROL_TICKETS };
+        let mut control = make(false, &[b"ftp"], count);
         // FileZilla has a name of its own for data connections.
-        let mut data = make(true, &[b"ftp", b"ftp-data"], data_tickets);
+        let mut data = make(true, &[b"ftp", b"ftp-data"], DATA_TICKETS);
         // For clients of TLS 1.2 without tickets; shared by nobody else.
         control.session_storage = ServerSessionMemoryCache::new(SESSIONS);
         data.session_storage = control.session_storage.clone();
@@ -112,12 +112,14 @@ impl ProducesTickets for Tickets {
 /// Octets that nobody guesses, and that are never the same twice.
 const ID_LENGTH: usize = 16;
 
-/// For clients that use each but once (curl, rustls).
-const CONTROL_TICKETS: usize = 16;
+/// For clients that use each but once (curl, rustls), and have several data connections in a row before they read one
+/// of those that come with them. Each costs some microseconds.
+const CONTROL_TICKETS: usize = 4;
 
-/// In the place of the one that was used, where they must not run out. Not elsewhere: in TLS 1.3 it comes after
-/// the handshake, and clients that upload may never read it (rclone and all of Go's). Whoever closes with octets
-/// unread makes its system reset the connection and forget what it has not sent yet.
+/// The same where a data connection without one is refused.
+const ENFORCED_TICKETS: usize = 16;
+
+/// In the place of the one that was used.
 const DATA_TICKETS: usize = 1;
 
 /// Sessions of one control connection that are remembered here and not by the client.

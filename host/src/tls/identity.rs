@@ -1,21 +1,21 @@
 //! Whom the server says it is: certificates with their keys, and which one a client is shown.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::fs;
 use std::net::IpAddr;
-use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, ensure};
-use rcgen::{CertificateParams, DnType, KeyPair};
 use rustls::client::verify_server_name;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::server::{ClientHello, ParsedCertificate, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
-use rustls::{Error, InconsistentKeys};
+use rustls::{Error, InconsistentKeys, SignatureAlgorithm};
 use sha2::{Digest, Sha256};
+use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::config::IdentityFiles;
@@ -45,27 +45,18 @@ impl Identity {
             _ => anyhow!("{key}: {error}; it takes RSA, ECDSA and Ed25519"),
         })?;
         if let Some(ocsp) = &files.ocsp {
-            identity.ocsp = Some(fs::read(ocsp).with_context(|| format!("cannot read {}", ocsp.display()))?);
+            let response = fs::read(ocsp).with_context(|| format!("cannot read {}", ocsp.display()))?;
+            ensure!(response.first() == Some(&SEQUENCE), "{}: not an OCSP response in DER", ocsp.display());
+            identity.ocsp = Some(response);
         }
         Ok(Self(Arc::new(identity)))
     }
 
-    /// Made now, for this machine's names and these addresses; never written down.
-    pub(super) fn self_signed(provider: &CryptoProvider, addresses: &[IpAddr]) -> Result<Self> {
-        let made = || -> Result<Self> {
-            let name = fs::read_to_string(HOSTNAME).unwrap_or_default();
-            let host = Some(name.trim()).filter(|name| ServerName::try_from(*name).is_ok());
-            let names = ["localhost"].into_iter().chain(host).map(str::to_owned);
-            let addresses = addresses.iter().map(|address| address.to_canonical()).filter(|ip| !ip.is_unspecified());
-            let mut params =
-                CertificateParams::new(names.chain(addresses.map(|ip| ip.to_string())).collect::<Vec<_>>())?;
-            params.distinguished_name.push(DnType::CommonName, host.unwrap_or("localhost"));
-            let key = KeyPair::generate()?;
-            let chain = vec![params.self_signed(&key)?.der().clone()];
-            let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
-            Ok(Self(Arc::new(Self::of(provider, chain, key)?)))
-        };
-        made().context("cannot make a certificate")
+    /// In PEM, both in one text.
+    pub(super) fn from_pem(provider: &CryptoProvider, pem: &str) -> Result<Self> {
+        let pem = pem.as_bytes();
+        let (certificate, key) = (CertificateDer::from_pem_slice(pem)?, PrivateKeyDer::from_pem_slice(pem)?);
+        Ok(Self(Arc::new(Self::of(provider, vec![certificate], key)?)))
     }
 
     fn of(
@@ -81,17 +72,38 @@ impl Identity {
     }
 
     /// That it is not valid now, which is for clients to mind and for the operator to know.
-    pub(super) fn out_of_date(&self, file: &Path) -> Option<String> {
-        let (_, certificate) = X509Certificate::from_der(self.0.cert.first()?).ok()?;
+    pub(super) fn out_of_date(&self) -> Option<String> {
+        let certificate = self.certificate()?;
         let validity = certificate.validity();
-        let (file, from, to) = (file.display(), validity.not_before, validity.not_after);
-        (!validity.is_valid()).then(|| format!("{file}: valid from {from} to {to}, and not now"))
+        let (from, to) = (validity.not_before, validity.not_after);
+        (!validity.is_valid()).then(|| format!("valid from {from} to {to}, and not now"))
+    }
+
+    /// Whom it is for: what clients look at, and not its common name (RFC 9525 §2).
+    pub(super) fn names(&self) -> BTreeSet<Name> {
+        let certificate = self.certificate();
+        let names = certificate.as_ref().and_then(|certificate| certificate.subject_alternative_name().ok().flatten());
+        let name = |name: &GeneralName<'_>| match *name {
+            GeneralName::DNSName(host) => Some(Name::Host(host.to_ascii_lowercase())),
+            GeneralName::IPAddress(octets) => address(octets).map(Name::Address),
+            _ => None,
+        };
+        names.iter().flat_map(|names| &names.value.general_names).filter_map(name).collect()
+    }
+
+    /// The kind of its key.
+    pub(super) fn algorithm(&self) -> SignatureAlgorithm {
+        self.0.key.algorithm()
     }
 
     /// Whether the certificate is for that name.
     pub(super) fn is_for(&self, name: &ServerName<'_>) -> bool {
         let certificate = self.0.cert.first().and_then(|certificate| ParsedCertificate::try_from(certificate).ok());
         certificate.is_some_and(|certificate| verify_server_name(&certificate, name).is_ok())
+    }
+
+    fn certificate(&self) -> Option<X509Certificate<'_>> {
+        X509Certificate::from_der(self.0.cert.first()?).ok().map(|(_, certificate)| certificate)
     }
 
     /// The SHA-256 digest of the certificate, as other programs show it.
@@ -102,6 +114,18 @@ impl Identity {
         }
         Some(text)
     }
+}
+
+/// Whom a certificate is for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Name {
+    Host(String),
+    Address(IpAddr),
+}
+
+fn address(octets: &[u8]) -> Option<IpAddr> {
+    let v4 = <[u8; 4]>::try_from(octets).map(IpAddr::from);
+    v4.or_else(|_| <[u8; 16]>::try_from(octets).map(IpAddr::from)).ok()
 }
 
 /// Chooses the certificate that a client is shown: by the name it asks for (SNI), else by the one it has given
@@ -133,14 +157,16 @@ impl ResolvesServerCert for Resolver {
     }
 }
 
-/// The name of this machine.
-const HOSTNAME: &str = "/proc/sys/kernel/hostname";
+/// What DER begins with that is a sequence, as every OCSP response is.
+const SEQUENCE: u8 = 0x30;
 
 #[cfg(test)]
 mod tests {
     use std::path::PathBuf;
 
-    use rcgen::{PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ED25519, PKCS_RSA_SHA256};
+    use rcgen::{
+        CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ED25519, PKCS_RSA_SHA256,
+    };
     use rustls::crypto::aws_lc_rs::default_provider;
     use tempfile::TempDir;
 
@@ -183,6 +209,8 @@ mod tests {
         assert!(line.contains("no certificate in it"), "{line}");
         let line = other(&|files| files.key = files.certificate.clone());
         assert!(line.contains("no private key in it"), "{line}");
+        let line = other(&|files| files.ocsp = Some(files.certificate.clone()));
+        assert!(line.contains("not an OCSP response in DER"), "{line}");
         let missing = directory.path().join("missing");
         for line in [
             other(&|files| files.certificate = missing.clone()),
@@ -191,16 +219,5 @@ mod tests {
         ] {
             assert!(line.contains("missing") && line.contains("No such file"), "{line}");
         }
-    }
-
-    #[test]
-    fn one_of_its_own_making() {
-        let addresses = ["192.0.2.1".parse().unwrap(), "0.0.0.0".parse().unwrap(), "2001:db8::1".parse().unwrap()];
-        let identity = Identity::self_signed(&default_provider(), &addresses).unwrap();
-        for name in ["localhost", "192.0.2.1", "2001:db8::1"] {
-            assert!(identity.is_for(&ServerName::try_from(name).unwrap()), "{name}");
-        }
-        assert!(!identity.is_for(&ServerName::try_from("0.0.0.0").unwrap()));
-        assert_eq!(identity.fingerprint().unwrap().len(), 32 * 3 - 1);
     }
 }

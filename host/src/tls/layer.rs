@@ -3,11 +3,11 @@
 use std::io::{self, BufRead, IoSlice, Write};
 use std::sync::Arc;
 
+use rustix::net::sockopt::set_tcp_quickack;
 use rustls::{HandshakeKind, ProtocolVersion, ServerConfig, ServerConnection};
 use tokio::io::Interest;
-use tokio::net::TcpStream;
 
-use crate::attempt;
+use crate::socket::Stream;
 
 /// TLS over one socket.
 pub(crate) struct Layer {
@@ -35,12 +35,21 @@ impl Layer {
     }
 
     /// Go on with the handshake: what to wait for, or nothing once it is over.
-    pub(crate) fn handshake(&mut self, socket: &TcpStream) -> io::Result<Option<Interest>> {
+    pub(crate) fn handshake(&mut self, socket: &Stream) -> io::Result<Option<Interest>> {
         loop {
+            // Most clients send what they say next in pieces, and each only when the one before is acknowledged
+            // (Nagle): 40 ms for each if the system waits for something to send along.
+            let _ = set_tcp_quickack(socket, true);
+            // Tickets follow the handshake of TLS 1.3, and go with the first octets of ours. A client that uploads may
+            // never read them (Go): if it closes with octets unread, its system forgets what it has not sent yet.
+            let is_over = !self.connection.is_handshaking();
+            if is_over && self.connection.protocol_version() == Some(ProtocolVersion::TLSv1_3) {
+                return Ok(None);
+            }
             if !self.flush(socket)? {
                 return Ok(Some(Interest::WRITABLE));
             }
-            if !self.connection.is_handshaking() {
+            if is_over {
                 return Ok(None);
             }
             if self.closed {
@@ -57,7 +66,7 @@ impl Layer {
     /// Append what the client said to the spare capacity of `octets`; `has_input` says whether to ask again
     /// without waiting for the socket. 0: it has said all (close_notify). Error
     /// `UnexpectedEof`: the connection ended before that; `Unsupported`: what came next is not TLS.
-    pub(crate) fn receive(&mut self, socket: &TcpStream, octets: &mut Vec<u8>) -> io::Result<usize> {
+    pub(crate) fn receive(&mut self, socket: &Stream, octets: &mut Vec<u8>) -> io::Result<usize> {
         let spare = octets.capacity() - octets.len();
         if spare == 0 {
             return Ok(0);
@@ -87,6 +96,13 @@ impl Layer {
         !waiting || !matches!(record_length(self.rest()), Ok(None))
     }
 
+    /// The connection has ended without close_notify: take that for the client's last word, unless it was in the
+    /// middle of a record. Whether it is.
+    pub(crate) fn excuse_end(&mut self) -> bool {
+        self.closed = self.rest().is_empty();
+        self.closed
+    }
+
     /// Whether the client has said all.
     pub(crate) fn closed(&self) -> bool {
         self.closed
@@ -114,7 +130,7 @@ impl Layer {
     }
 
     /// Send what there is; false while something is left.
-    pub(crate) fn flush(&mut self, socket: &TcpStream) -> io::Result<bool> {
+    pub(crate) fn flush(&mut self, socket: &Stream) -> io::Result<bool> {
         while self.connection.wants_write() {
             match self.connection.write_tls(&mut Wire(socket)) {
                 Ok(sent) => self.sent += sent as u64,
@@ -171,7 +187,7 @@ impl Layer {
     }
 
     /// Deal with one more record, and not an octet more: what follows the last one is not TLS.
-    fn record(&mut self, socket: &TcpStream) -> io::Result<()> {
+    fn record(&mut self, socket: &Stream) -> io::Result<()> {
         let length = loop {
             match record_length(self.rest())? {
                 Some(length) => break length,
@@ -196,14 +212,14 @@ impl Layer {
     }
 
     /// Read from the socket.
-    fn fill(&mut self, socket: &TcpStream) -> io::Result<()> {
+    fn fill(&mut self, socket: &Stream) -> io::Result<()> {
         self.ahead.drain(..self.done);
         self.done = 0;
         if self.ahead.len() == self.ahead.capacity() {
             let wanted = if self.ahead.is_empty() { self.piece } else { MAX_RECORD };
             self.ahead.reserve_exact(wanted.max(MAX_HEADER));
         }
-        match attempt::receive(socket, &mut self.ahead)? {
+        match socket.receive(&mut self.ahead)? {
             0 => Err(io::ErrorKind::UnexpectedEof.into()),
             _ => Ok(()),
         }
@@ -225,15 +241,15 @@ fn record_length(octets: &[u8]) -> io::Result<Option<usize>> {
 }
 
 /// The socket, for rustls to write to.
-struct Wire<'a>(&'a TcpStream);
+struct Wire<'a>(&'a Stream);
 
 impl Write for Wire<'_> {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        attempt::send(self.0, octets)
+        self.0.send(octets)
     }
 
     fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
-        attempt::send_vectored(self.0, pieces)
+        self.0.send_vectored(pieces)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -2,8 +2,10 @@
 
 mod bond;
 mod client;
+mod faults;
 mod identity;
 mod layer;
+mod self_signed;
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -19,6 +21,7 @@ use rustls::version::{TLS12, TLS13};
 
 pub(crate) use bond::Bond;
 pub(crate) use client::names;
+pub use faults::faults;
 pub(crate) use layer::Layer;
 
 use crate::config::{Identities as Sources, IdentityFiles, SessionReuse, Tls as Settings};
@@ -30,7 +33,7 @@ pub(crate) struct Tls {
     provider: Arc<CryptoProvider>,
     /// One for as long as the server runs, so that tickets stay good when certificates change.
     tickets: Arc<dyn ProducesTickets>,
-    /// Made at the start.
+    /// Of its own making, for as long as it runs.
     self_signed: Option<Arc<Identity>>,
     current: Mutex<Current>,
 }
@@ -47,8 +50,10 @@ impl Tls {
     pub(crate) fn new(settings: Settings, addresses: &[IpAddr]) -> Result<Self> {
         // Never the process's default: it belongs to the program that we are a part of.
         let provider = Arc::new(aws_lc_rs::default_provider());
-        let self_signed = match settings.identities {
-            Sources::SelfSigned => Some(Arc::new(Identity::self_signed(&provider, addresses)?)),
+        let self_signed = match &settings.identities {
+            Sources::SelfSigned(file) => Some(Arc::new(
+                self_signed::identity(&provider, file.as_deref(), addresses).context("--tls self-signed")?,
+            )),
             Sources::Files(_) => None,
         };
         let tickets = aws_lc_rs::Ticketer::new().context("no key for TLS tickets")?;
@@ -85,7 +90,7 @@ impl Tls {
             || server_name(host).is_some_and(|name| identities.iter().any(|identity| identity.is_for(&name)))
     }
 
-    /// The SHA-256 digest of the certificate that was made at the start.
+    /// The SHA-256 digest of the certificate of its own making.
     pub(crate) fn fingerprint(&self) -> Option<String> {
         self.self_signed.as_ref()?.fingerprint()
     }
@@ -93,7 +98,7 @@ impl Tls {
     /// Every file that was read.
     pub(crate) fn files(&self) -> Vec<PathBuf> {
         let identities = match &self.settings.identities {
-            Sources::SelfSigned => &[][..],
+            Sources::SelfSigned(_) => &[][..],
             Sources::Files(files) => files,
         };
         let authorities = self.settings.client_certificates.as_ref().map(|clients| &*clients.authorities);
@@ -111,29 +116,19 @@ impl Tls {
     }
 }
 
-/// What is wrong with the certificates and keys of a configuration, each in a line that names the file.
-pub fn faults(settings: &Settings) -> Vec<String> {
-    let provider = aws_lc_rs::default_provider();
-    let Sources::Files(files) = &settings.identities else { return Vec::new() };
-    let fault = |files: &IdentityFiles| match Identity::load(&provider, files) {
-        Ok(identity) => identity.out_of_date(&files.certificate),
-        Err(error) => Some(format!("{error:#}")),
-    };
-    files.iter().filter_map(fault).collect()
-}
-
 /// Read every file.
 fn load(settings: &Settings, provider: &Arc<CryptoProvider>, self_signed: Option<&Arc<Identity>>) -> Result<Current> {
     let identities: Identities = match (&settings.identities, self_signed) {
         (Sources::Files(files), _) => {
             let load = |files: &IdentityFiles| {
                 let identity = Identity::load(provider, files)?;
-                identity.out_of_date(&files.certificate).iter().for_each(|what| warn!("{what}"));
+                let file = files.certificate.display();
+                identity.out_of_date().iter().for_each(|what| warn!("{file}: {what}"));
                 Ok(Arc::new(identity))
             };
             files.iter().map(load).collect::<Result<_>>().context("--tls")?
         }
-        (Sources::SelfSigned, made) => made.cloned().into_iter().collect(),
+        (Sources::SelfSigned(_), made) => made.cloned().into_iter().collect(),
     };
     let builder = ServerConfig::builder_with_provider(provider.clone()).with_protocol_versions(&[&TLS13, &TLS12])?;
     let builder = match &settings.client_certificates {

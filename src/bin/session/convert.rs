@@ -6,7 +6,7 @@ use wasi_ftpd::env::{
     Access, DataError, Denial, Direction, Ending, Event, Outcome, StorageError, TlsPolicy, TransferError,
 };
 use wasi_ftpd::proto::checksum::Algorithm;
-use wasi_ftpd::proto::entry::{Attributes, Entry, Kind, Permissions, Time};
+use wasi_ftpd::proto::entry::{Attributes, Entry, Kind, Permissions, Time, Unix};
 
 use crate::bindings::ftpd::server::{accounts, control, data, events, storage};
 
@@ -130,10 +130,8 @@ pub(crate) fn attributes(given: storage::Attributes) -> Attributes {
         size: given.size,
         modified: time(given.modified),
         created: given.created.map(time),
-        mode: given.mode,
+        unix: Some(Unix { mode: given.mode, owner: given.owner, group: given.group }),
         links: given.links,
-        owner: given.owner,
-        group: given.group,
         unique: given.unique,
     }
 }

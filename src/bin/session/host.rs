@@ -6,7 +6,8 @@ use std::rc::Rc;
 
 use wasi::clocks::wall_clock;
 use wasi_ftpd::env::{
-    Access, DataError, Denial, Env, Event, Gone, Grant, Received, StorageError, Times, TlsPolicy, TransferError,
+    Abilities, Access, DataError, Denial, Env, Event, Gone, Grant, Received, StorageError, Times, TlsPolicy,
+    TransferError,
 };
 use wasi_ftpd::proto::checksum::Algorithm;
 use wasi_ftpd::proto::entry::{Attributes, Entry, Permissions, Time};
@@ -286,6 +287,10 @@ impl Env for Host {
             output.flush().await.map_err(|Broken| data.error())?;
         }
         data.connection.finish().map_err(convert::data_error)
+    }
+
+    fn abilities(&self) -> Abilities {
+        Abilities::ALL
     }
 
     fn permissions(&self, volume: &Volume) -> Permissions {

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use super::open_file::{OpenFile, Place};
 use crate::env::{Access, StorageError, Times};
-use crate::proto::entry::{Attributes, Entry, Kind, Time};
+use crate::proto::entry::{Attributes, Entry, Kind, Time, Unix};
 
 /// Octets that a node and those who have it open share.
 pub(super) type Content = Rc<RefCell<Vec<u8>>>;
@@ -322,10 +322,8 @@ impl Node {
             size: self.content.borrow().len() as u64,
             modified: self.modified.get(),
             created: Some(self.created),
-            mode: self.mode,
+            unix: Some(Unix { mode: self.mode, owner: 0, group: 0 }),
             links: 1,
-            owner: 0,
-            group: 0,
             unique: (0, self.number),
         }
     }

@@ -16,16 +16,16 @@ use std::rc::Rc;
 use std::task::Poll;
 
 pub use client::Client;
-use encoding_rs::Encoding;
 pub use files::Files;
 pub use net::{Connection, Port, Transfer};
 use net::{Pipe, PortState};
 pub use open_file::OpenFile;
 
 use super::{
-    Access, DataError, Denial, Ending, Env, Event, Gone, Grant, Outcome, Received, StorageError, Times, TlsPolicy,
-    TransferError,
+    Abilities, Access, DataError, Denial, Ending, Env, Event, Gone, Grant, Outcome, Received, StorageError, Times,
+    TlsPolicy, TransferError,
 };
+use crate::proto::charset;
 use crate::proto::checksum::Algorithm;
 use crate::proto::entry::{Attributes, Entry, Permissions, Time};
 use crate::proto::path::VPath;
@@ -248,13 +248,11 @@ impl Env for Memory {
     }
 
     fn encode(&self, charset: &str, text: &str) -> Option<Vec<u8>> {
-        let (octets, _, lossy) = Encoding::for_label(charset.as_bytes())?.encode(text);
-        (!lossy).then(|| octets.into_owned())
+        charset::encode(charset, text)
     }
 
     fn decode(&self, charset: &str, octets: &[u8]) -> Option<String> {
-        let (text, lossy) = Encoding::for_label(charset.as_bytes())?.decode_without_bom_handling(octets);
-        (!lossy).then(|| text.into_owned())
+        charset::decode(charset, octets)
     }
 
     fn now(&self) -> Time {
@@ -339,6 +337,10 @@ impl Env for Memory {
 
     async fn finish_data(&self, data: Connection) -> Result<(), DataError> {
         data.finish()
+    }
+
+    fn abilities(&self) -> Abilities {
+        Abilities::ALL
     }
 
     fn permissions(&self, volume: &Volume) -> Permissions {

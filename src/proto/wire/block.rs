@@ -140,20 +140,23 @@ const LONGEST_SENT: usize = 32 * 1024;
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{received, sent};
-    use super::super::{Encoder, Format, Mode, Structure::*, Type::*};
+    use super::super::tests::{assert_malformed, assert_received, assert_sent, lines, received, records, sent};
+    use super::super::{Encoder, Format, Mode, Type};
     use super::*;
 
-    const LINES: Format = Format { representation: Ascii, structure: File, mode: Mode::Block };
-    const RECORDS: Format = Format { representation: Image, structure: Record, mode: Mode::Block };
+    const LINES: Format = lines(Mode::Block);
+    const RECORDS: Format = records(Mode::Block);
+    const EBCDIC: Format = Format { representation: Type::Ebcdic, ..RECORDS };
 
     #[test]
     fn blocks_are_sent() {
-        assert_eq!(sent(LINES, b""), b"\x40\0\0");
-        assert_eq!(sent(LINES, b"a\nb"), b"\0\0\x04a\r\nb\x40\0\0");
-        assert_eq!(sent(RECORDS, b""), b"\x40\0\0");
-        assert_eq!(sent(RECORDS, b"a\r\n\n\xFF"), b"\x80\0\x02a\r\x80\0\0\0\0\x01\xFF\x80\0\0\x40\0\0");
-        assert_eq!(sent(Format { representation: Ebcdic, ..RECORDS }, b"a\n"), b"\x80\0\x01\x81\x40\0\0");
+        assert_sent(&[
+            (LINES, b"", b"\x40\0\0"),
+            (LINES, b"a\nb", b"\0\0\x04a\r\nb\x40\0\0"),
+            (RECORDS, b"", b"\x40\0\0"),
+            (RECORDS, b"a\r\n\n\xFF", b"\x80\0\x02a\r\x80\0\0\0\0\x01\xFF\x80\0\0\x40\0\0"),
+            (EBCDIC, b"a\n", b"\x80\0\x01\x81\x40\0\0"),
+        ]);
     }
 
     #[test]
@@ -169,8 +172,8 @@ mod tests {
 
     #[test]
     fn blocks_are_received() {
-        for (format, wire, stored) in [
-            (LINES, &b"\x40\0\0"[..], &b""[..]),
+        assert_received(&[
+            (LINES, b"\x40\0\0", b""),
             (LINES, b"\x40\0\x01a", b"a"),
             (LINES, b"\xC0\0\x01a", b"a"),
             (LINES, b"\0\0\x02a\r\0\0\0\x20\0\x01\n\x80\0\x01b\x40\0\x01\r", b"a\nb\r"),
@@ -178,24 +181,23 @@ mod tests {
             (RECORDS, b"\x40\0\x01a", b"a\n"),
             (RECORDS, b"\xC0\0\x01a", b"a\n"),
             (RECORDS, b"\xC0\0\0", b"\n"),
-        ] {
-            assert_eq!(received(format, wire), Ok(stored.to_vec()), "{wire:X?}");
-        }
+        ]);
         let long = [&b"\x40\xFF\xFF"[..], &[b'x'; 65_535]].concat();
         assert_eq!(received(LINES, &long), Ok(vec![b'x'; 65_535]));
     }
 
     #[test]
     fn bad_blocks() {
-        for (wire, why) in [
-            (&b"\x01\0\0"[..], Malformed::Syntax),
-            (b"\x48\0\0", Malformed::Syntax),
-            (b"\x40\0\0\0", Malformed::Syntax),
-            (b"\0\0\x01\n\x40\0\0", Malformed::LineInRecord),
-            (b"\0\0\x01a\x80\0\0", Malformed::Truncated),
-            (b"\x40\0\x02a", Malformed::Truncated),
-        ] {
-            assert_eq!(received(RECORDS, wire), Err(why), "{wire:X?}");
-        }
+        assert_malformed(
+            RECORDS,
+            &[
+                (b"\x01\0\0", Malformed::Syntax),
+                (b"\x48\0\0", Malformed::Syntax),
+                (b"\x40\0\0\0", Malformed::Syntax),
+                (b"\0\0\x01\n\x40\0\0", Malformed::LineInRecord),
+                (b"\0\0\x01a\x80\0\0", Malformed::Truncated),
+                (b"\x40\0\x02a", Malformed::Truncated),
+            ],
+        );
     }
 }

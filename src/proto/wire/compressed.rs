@@ -166,18 +166,18 @@ const WORTH_IT: usize = 3;
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{received, sent};
-    use super::super::{Format, Mode, Structure::*, Type::*};
+    use super::super::tests::{assert_malformed, assert_received, assert_sent, lines, records, sent};
+    use super::super::{Format, Mode, Type};
     use super::*;
 
-    const LINES: Format = Format { representation: Ascii, structure: File, mode: Mode::Compressed };
-    const RECORDS: Format = Format { representation: Image, structure: Record, mode: Mode::Compressed };
-    const EBCDIC: Format = Format { representation: Ebcdic, ..RECORDS };
+    const LINES: Format = lines(Mode::Compressed);
+    const RECORDS: Format = records(Mode::Compressed);
+    const EBCDIC: Format = Format { representation: Type::Ebcdic, ..RECORDS };
 
     #[test]
     fn strings_are_sent() {
-        for (format, stored, wire) in [
-            (LINES, &b""[..], &b"\0\x40\x80\0"[..]),
+        assert_sent(&[
+            (LINES, b"", b"\0\x40\x80\0"),
             (LINES, b"a\nb", b"\x04a\r\nb\0\x40\x80\0"),
             (LINES, b"aabbb   \0\0\0", b"\x02aa\x83b\xC3\x83\0\0\x40\x80\0"),
             (RECORDS, b"", b"\0\x40\x80\0"),
@@ -185,19 +185,17 @@ mod tests {
             (RECORDS, b"xx\nabbb\nc\0\0\0", b"\0\x80\x02xx\x01a\0\x80\x83b\x01c\xC3\0\x80\x80\0\0\x40\x80\0"),
             (RECORDS, b"\0\0\0\n   ", b"\0\x80\xC3\x83 \0\x80\x80\0\0\x40\x80\0"),
             (EBCDIC, b"    \naaa\n", b"\0\x80\xC4\0\x80\x83\x81\0\x40\x80\0"),
-        ] {
-            assert_eq!(sent(format, stored), wire, "{stored:X?}");
-        }
+        ]);
         let mixed: Vec<u8> = (1..=130).collect();
         let long = [&b"\x7F"[..], &mixed[..127], &b"\x03"[..], &mixed[127..], b"\0\x40\x80\0"].concat();
-        assert_eq!(sent(Format { representation: Image, ..LINES }, &mixed), long);
+        assert_eq!(sent(Format { representation: Type::Image, ..LINES }, &mixed), long);
         assert_eq!(sent(LINES, &[b'x'; 128]), b"\xBFx\xBFx\x02xx\0\x40\x80\0");
     }
 
     #[test]
     fn strings_are_received() {
-        for (format, wire, stored) in [
-            (LINES, &b"\0\x40\x80\0"[..], &b""[..]),
+        assert_received(&[
+            (LINES, b"\0\x40\x80\0", b""),
             (LINES, b"\0\x40", b""),
             (LINES, b"\x01a\0\xC0", b"a"),
             (LINES, b"\x02a\r\0\x20\x01\n\0\0\x01b\0\x40\x83\r", b"a\nb\r\r\r"),
@@ -205,24 +203,23 @@ mod tests {
             (RECORDS, b"\0\x80\xC2\x01a\0\x80\x80x\0\x40\x01b", b"\0\0\na\nb\n"),
             (RECORDS, b"\0\x80\xC0\0\xC0", b"\n\n"),
             (EBCDIC, b"\xC2\0\xC0\x82\x81", b"  aa\n"),
-        ] {
-            assert_eq!(received(format, wire), Ok(stored.to_vec()), "{wire:X?}");
-        }
+        ]);
     }
 
     #[test]
     fn bad_strings() {
-        for (wire, why) in [
-            (&b"\0\x01"[..], Malformed::Syntax),
-            (b"\0\x80\0\x40\x80\0", Malformed::Syntax),
-            (b"\0\x40\x80\0\0", Malformed::Syntax),
-            (b"\x83\n", Malformed::LineInRecord),
-            (b"\x01a\0\x80\x80\0", Malformed::Truncated),
-            (b"\0\x40\x02a", Malformed::Truncated),
-            (b"\0\x40\x80", Malformed::Truncated),
-            (b"\0\x50", Malformed::Truncated),
-        ] {
-            assert_eq!(received(RECORDS, wire), Err(why), "{wire:X?}");
-        }
+        assert_malformed(
+            RECORDS,
+            &[
+                (b"\0\x01", Malformed::Syntax),
+                (b"\0\x80\0\x40\x80\0", Malformed::Syntax),
+                (b"\0\x40\x80\0\0", Malformed::Syntax),
+                (b"\x83\n", Malformed::LineInRecord),
+                (b"\x01a\0\x80\x80\0", Malformed::Truncated),
+                (b"\0\x40\x02a", Malformed::Truncated),
+                (b"\0\x40\x80", Malformed::Truncated),
+                (b"\0\x50", Malformed::Truncated),
+            ],
+        );
     }
 }

@@ -131,6 +131,40 @@ mod tests {
         whole
     }
 
+    /// Text without records.
+    pub const fn lines(mode: Mode) -> Format {
+        Format { representation: Type::Ascii, structure: Structure::File, mode }
+    }
+
+    /// Records of anything.
+    pub const fn records(mode: Mode) -> Format {
+        Format { representation: Type::Image, structure: Structure::Record, mode }
+    }
+
+    /// Each stored text is sent like that.
+    #[track_caller]
+    pub fn assert_sent(cases: &[(Format, &[u8], &[u8])]) {
+        for &(format, stored, wire) in cases {
+            assert_eq!(sent(format, stored), wire, "{format:?} {stored:X?}");
+        }
+    }
+
+    /// What comes like that is stored so.
+    #[track_caller]
+    pub fn assert_received(cases: &[(Format, &[u8], &[u8])]) {
+        for &(format, wire, stored) in cases {
+            assert_eq!(received(format, wire), Ok(stored.to_vec()), "{format:?} {wire:X?}");
+        }
+    }
+
+    /// What comes like that is malformed.
+    #[track_caller]
+    pub fn assert_malformed(format: Format, cases: &[(&[u8], Malformed)]) {
+        for &(wire, why) in cases {
+            assert_eq!(received(format, wire), Err(why), "{format:?} {wire:X?}");
+        }
+    }
+
     fn received_in(format: Format, wire: &[u8], size: usize) -> Result<(Vec<u8>, Markers), Malformed> {
         let (mut decoder, mut stored, mut markers) = (Decoder::new(format), Vec::new(), Vec::new());
         let mut out = Vec::new();

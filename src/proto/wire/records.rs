@@ -141,7 +141,7 @@ const END_OF_BOTH: [u8; 2] = [ESCAPE, 3];
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{received, sent};
+    use super::super::tests::{assert_malformed, assert_received, assert_sent};
     use super::super::{Mode, Type::*};
     use super::*;
 
@@ -155,53 +155,60 @@ mod tests {
 
     #[test]
     fn files() {
-        assert_eq!(sent(lines(Ascii), b"a\n\xFFb"), b"a\r\n\xFFb");
-        assert_eq!(sent(lines(Ebcdic), b"a\n\r "), b"\x81\x15\x0D\x40");
-        assert_eq!(sent(lines(Image), b"a\n\xFF\r"), b"a\n\xFF\r");
-        assert_eq!(received(lines(Ascii), b"a\r\n\nb\r"), Ok(b"a\n\nb\r".to_vec()));
-        assert_eq!(received(lines(Ebcdic), b"\x81\x15\x25"), Ok(b"a\n\x85".to_vec()));
-        assert_eq!(received(lines(Image), b"\xFF\x02\r\n"), Ok(b"\xFF\x02\r\n".to_vec()));
+        assert_sent(&[
+            (lines(Ascii), b"a\n\xFFb", b"a\r\n\xFFb"),
+            (lines(Ebcdic), b"a\n\r ", b"\x81\x15\x0D\x40"),
+            (lines(Image), b"a\n\xFF\r", b"a\n\xFF\r"),
+        ]);
+        assert_received(&[
+            (lines(Ascii), b"a\r\n\nb\r", b"a\n\nb\r"),
+            (lines(Ebcdic), b"\x81\x15\x25", b"a\n\x85"),
+            (lines(Image), b"\xFF\x02\r\n", b"\xFF\x02\r\n"),
+        ]);
     }
 
     #[test]
     fn records_are_sent() {
         for representation in [Ascii, Image] {
-            assert_eq!(sent(records(representation), b""), b"\xFF\x02");
-            assert_eq!(sent(records(representation), b"a\r\n\nb"), b"a\r\xFF\x01\xFF\x01b\xFF\x01\xFF\x02");
-            assert_eq!(sent(records(representation), b"\xFFa\xFF\n"), b"\xFF\xFFa\xFF\xFF\xFF\x01\xFF\x02");
+            let format = records(representation);
+            assert_sent(&[
+                (format, b"", b"\xFF\x02"),
+                (format, b"a\r\n\nb", b"a\r\xFF\x01\xFF\x01b\xFF\x01\xFF\x02"),
+                (format, b"\xFFa\xFF\n", b"\xFF\xFFa\xFF\xFF\xFF\x01\xFF\x02"),
+            ]);
         }
         // 0x9F of ISO 8859-1 is 255 in EBCDIC.
-        assert_eq!(sent(records(Ebcdic), b"a\n\x9F\n"), b"\x81\xFF\x01\xFF\xFF\xFF\x01\xFF\x02");
+        assert_sent(&[(records(Ebcdic), b"a\n\x9F\n", b"\x81\xFF\x01\xFF\xFF\xFF\x01\xFF\x02")]);
     }
 
     #[test]
     fn records_are_received() {
-        for (wire, stored) in [
-            (&b"\xFF\x02"[..], &b""[..]),
-            (b"\xFF\x03", b"\n"),
-            (b"a\xFF\x02", b"a\n"),
-            (b"a\xFF\x03", b"a\n"),
-            (b"a\xFF\x01\xFF\x02", b"a\n"),
-            (b"a\xFF\x01\xFF\x03", b"a\n\n"),
-            (b"\xFF\xFF\r\xFF\x01b\xFF\x01\xFF\x02", b"\xFF\r\nb\n"),
-        ] {
-            assert_eq!(received(records(Image), wire), Ok(stored.to_vec()), "{wire:X?}");
-        }
-        assert_eq!(received(records(Ebcdic), b"\x81\xFF\xFF\xFF\x02"), Ok(b"a\x9F\n".to_vec()));
+        let (image, ebcdic) = (records(Image), records(Ebcdic));
+        assert_received(&[
+            (image, b"\xFF\x02", b""),
+            (image, b"\xFF\x03", b"\n"),
+            (image, b"a\xFF\x02", b"a\n"),
+            (image, b"a\xFF\x03", b"a\n"),
+            (image, b"a\xFF\x01\xFF\x02", b"a\n"),
+            (image, b"a\xFF\x01\xFF\x03", b"a\n\n"),
+            (image, b"\xFF\xFF\r\xFF\x01b\xFF\x01\xFF\x02", b"\xFF\r\nb\n"),
+            (ebcdic, b"\x81\xFF\xFF\xFF\x02", b"a\x9F\n"),
+            (ebcdic, b"\x81\n\xFF\x02", b"a\x8E\n"),
+        ]);
     }
 
     #[test]
     fn bad_records() {
-        for (wire, why) in [
-            (&b"a\xFF\x00"[..], Malformed::Syntax),
-            (b"a\xFF\x04\xFF\x02", Malformed::Syntax),
-            (b"a\xFF\x02b", Malformed::Syntax),
-            (b"a\nb\xFF\x02", Malformed::LineInRecord),
-            (b"a\xFF\x01", Malformed::Truncated),
-        ] {
-            assert_eq!(received(records(Ascii), wire), Err(why), "{wire:X?}");
-        }
-        assert_eq!(received(records(Ebcdic), b"\x81\x15\xFF\x02"), Err(Malformed::LineInRecord));
-        assert_eq!(received(records(Ebcdic), b"\x81\n\xFF\x02"), Ok(b"a\x8E\n".to_vec()));
+        assert_malformed(
+            records(Ascii),
+            &[
+                (b"a\xFF\x00", Malformed::Syntax),
+                (b"a\xFF\x04\xFF\x02", Malformed::Syntax),
+                (b"a\xFF\x02b", Malformed::Syntax),
+                (b"a\nb\xFF\x02", Malformed::LineInRecord),
+                (b"a\xFF\x01", Malformed::Truncated),
+            ],
+        );
+        assert_malformed(records(Ebcdic), &[(b"\x81\x15\xFF\x02", Malformed::LineInRecord)]);
     }
 }

@@ -1,4 +1,5 @@
 use std::fs;
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -6,6 +7,7 @@ use tokio::net::{TcpListener, TcpStream};
 use super::*;
 use crate::control::Control;
 use crate::ending::Busy;
+use crate::socket::Stream;
 use crate::storage::{Access, Permissions, Unfinished, Volume};
 
 /// A data connection and its client.
@@ -14,9 +16,10 @@ async fn connection() -> (Arc<Socket>, TcpStream) {
     let address = listener.local_addr().unwrap();
     let _client_control = TcpStream::connect(address).await.unwrap();
     let (control, peer) = listener.accept().await.unwrap();
-    let control = Arc::new(Control::new(control, peer, false).unwrap());
+    let control = Arc::new(Control::new(control.into_std().unwrap(), peer, false).unwrap());
     let client = TcpStream::connect(address).await.unwrap();
     let (stream, _) = listener.accept().await.unwrap();
+    let stream = Stream::new(stream.into_std().unwrap());
     let socket = Socket::new(stream, None, Busy::new(&control), Duration::from_secs(10), Arc::default());
     (Arc::new(socket), client)
 }
@@ -66,13 +69,15 @@ async fn a_range_is_sent_and_no_more() {
 async fn a_stopped_upload_is_gone_before_anybody_looks() {
     let (root, volume) = scratch();
     let volume = volume.with_unfinished(Unfinished::Delete);
+    // Only a slow disk is written to on another thread.
+    crate::storage::pace::timed(|| std::thread::sleep(Duration::from_millis(20)));
     for _ in 0..20 {
         let (socket, mut client) = connection().await;
         let file = volume.open(b"/f", Access::Replace).unwrap();
         let disk = Arc::new(Mutex::new(()));
         let mut transfer = Transfer::receive(socket, file, disk.clone());
-        client.write_all(&vec![1; SMALL * 2]).await.unwrap();
-        while !matches!(&transfer.way, Way::Receive(Receiving { writing: Some(_), .. })) {
+        client.write_all(&vec![1; 100_000]).await.unwrap();
+        while !matches!(&transfer.way, Way::Receive(receiving) if receiving.is_writing()) {
             transfer.step().await;
         }
         drop(transfer);

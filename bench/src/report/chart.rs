@@ -1,0 +1,75 @@
+//! The table as a picture: for each scenario, every server's share of the best.
+
+use std::fmt::Write;
+
+use crate::run::{Results, Row};
+
+/// An SVG of bars.
+pub(crate) fn svg(results: &Results) -> String {
+    let row_height = BAR * results.servers.len() + GAP;
+    let height = TOP + row_height * results.rows.len();
+    let mut text = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" height=\"{height}\" \
+         viewBox=\"0 0 {WIDTH} {height}\" font-family=\"sans-serif\" font-size=\"11\">\n\
+         <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
+    );
+    for (at, name) in results.servers.iter().enumerate() {
+        let x = LEFT + at * LEGEND;
+        let _ = writeln!(
+            text,
+            "<rect x=\"{x}\" y=\"8\" width=\"10\" height=\"10\" fill=\"{}\"/><text x=\"{}\" y=\"17\">{name}</text>",
+            color(at),
+            x + 14,
+        );
+    }
+    for (at, row) in results.rows.iter().enumerate() {
+        draw(&mut text, row, TOP + at * row_height);
+    }
+    text.push_str("</svg>\n");
+    text
+}
+
+fn draw(text: &mut String, row: &Row, y: usize) {
+    let summaries = row.summaries();
+    let medians = summaries.iter().flatten().map(|summary| summary.median);
+    let Some(best) = medians.reduce(|one, other| if row.better(one, other) >= 1.0 { one } else { other }) else {
+        return;
+    };
+    let scenario = row.scenario;
+    let middle = y + BAR * summaries.len() / 2;
+    let _ = writeln!(
+        text,
+        "<text x=\"{}\" y=\"{middle}\" text-anchor=\"end\">{}, {}</text>",
+        LEFT - 8,
+        scenario.name,
+        scenario.unit
+    );
+    for (at, summary) in summaries.iter().enumerate() {
+        let Some(summary) = summary else { continue };
+        let (y, width) = (y + at * BAR, (row.better(summary.median, best) * BARS).max(1.0));
+        let _ = writeln!(
+            text,
+            "<rect x=\"{LEFT}\" y=\"{y}\" width=\"{width:.0}\" height=\"{}\" fill=\"{}\"/>\
+             <text x=\"{:.0}\" y=\"{}\" font-size=\"8\">{}</text>",
+            BAR - 1,
+            color(at),
+            LEFT as f64 + width + 4.0,
+            y + BAR - 2,
+            super::number(summary.median),
+        );
+    }
+}
+
+fn color(at: usize) -> &'static str {
+    ["#0b6e4f", "#8d99ae", "#c9ada7", "#e09f3e", "#5f9ea0", "#b56576"].get(at).copied().unwrap_or("#999999")
+}
+
+const WIDTH: usize = 900;
+const LEFT: usize = 260;
+const TOP: usize = 32;
+const BAR: usize = 10;
+const GAP: usize = 10;
+const LEGEND: usize = 100;
+
+/// The length of the best bar.
+const BARS: f64 = 560.0;

@@ -1,0 +1,78 @@
+//! All rounds of all scenarios.
+
+use anyhow::{Result, ensure};
+
+use crate::plan::Plan;
+use crate::root::Root;
+use crate::scenarios::{self, Figures, Scenario, Turn};
+use crate::servers::{Feature, KINDS, Server};
+
+/// Everything that was measured.
+pub(crate) struct Results {
+    /// The servers, in the order of the columns.
+    pub(crate) servers: Vec<&'static str>,
+    pub(crate) rows: Vec<Row>,
+}
+
+/// One scenario.
+pub(crate) struct Row {
+    pub(crate) scenario: &'static Scenario,
+    pub(crate) limit: Vec<Figures>,
+    /// Those of each server; none if it cannot do this, or failed.
+    pub(crate) figures: Vec<Vec<Figures>>,
+}
+
+/// Measure. What fails is told and left out.
+pub(crate) fn all(plan: &Plan) -> Result<Results> {
+    let root = Root::new(plan)?;
+    let chosen: Vec<_> = scenarios::all()
+        .filter(|scenario| plan.only.is_empty() || plan.only.iter().any(|text| scenario.name.starts_with(text)))
+        .collect();
+    ensure!(!chosen.is_empty(), "no scenario has such a name");
+    let start = |on_disk: bool| -> Result<Vec<Server>> {
+        if !chosen.iter().any(|scenario| scenario.on_disk == on_disk) {
+            return Ok(Vec::new());
+        }
+        let (directory, suffix) = if on_disk { (root.disk(), "-disk") } else { (root.memory(), "") };
+        let wanted = KINDS
+            .into_iter()
+            .filter(|kind| plan.servers.is_empty() || plan.servers.iter().any(|name| name == kind.name));
+        wanted.filter_map(|kind| Server::start(kind, plan, directory, suffix).transpose()).collect()
+    };
+    let (in_memory, on_disk) = (start(false)?, start(true)?);
+    let servers: Vec<_> =
+        if in_memory.is_empty() { &on_disk } else { &in_memory }.iter().map(|server| server.kind.name).collect();
+    ensure!(!servers.is_empty(), "no server to measure");
+    let rows = chosen.into_iter().map(|scenario| {
+        let servers = if scenario.on_disk { &on_disk } else { &in_memory };
+        row(plan, &root, servers, scenario)
+    });
+    Ok(Results { servers, rows: rows.collect() })
+}
+
+fn row(plan: &Plan, root: &Root, servers: &[Server], scenario: &'static Scenario) -> Row {
+    let mut row = Row { scenario, limit: Vec::new(), figures: vec![Vec::new(); servers.len()] };
+    let rounds = if scenario.once { 1 } else { plan.rounds };
+    for round in 0..rounds {
+        eprintln!("{}, round {} of {rounds}", scenario.name, round + 1);
+        if let Some(limit) = scenario.limit {
+            match limit.run(root.memory(), plan.sizes, plan.turn) {
+                Ok(figures) => row.limit.push(figures),
+                Err(error) => eprintln!("{}: limit: {error:#}", scenario.name),
+            }
+        }
+        // Another begins each time.
+        for turn in 0..servers.len() {
+            let at = (round + turn) % servers.len();
+            let (Some(server), Some(figures)) = (servers.get(at), row.figures.get_mut(at)) else { continue };
+            if !scenario.needs.iter().all(|&feature: &Feature| server.can(feature)) {
+                continue;
+            }
+            match (scenario.run)(&Turn { server, sizes: plan.sizes, time: plan.turn }) {
+                Ok(turn) => figures.push(turn),
+                Err(error) => eprintln!("{}: {}: {error:#}", scenario.name, server.kind.name),
+            }
+        }
+    }
+    row
+}

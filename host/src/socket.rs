@@ -1,0 +1,119 @@
+//! Sockets that the runtime learns of when somebody first has to wait for them.
+//!
+//! The system is asked first, whatever the runtime believes. What a small file needs is then done before the
+//! runtime has heard of its connection: it is never told, and nobody is woken for what is no news.
+
+use std::io::{self, IoSlice};
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::sync::{Arc, OnceLock};
+
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+/// A connection.
+pub(crate) type Stream = Socket<TcpStream>;
+
+/// Where connections come from.
+pub(crate) type Listener = Socket<TcpListener>;
+
+/// A socket that does not block.
+pub(crate) struct Socket<S: AsRawFd> {
+    // Before the socket: it is forgotten before it is closed.
+    watched: OnceLock<AsyncFd<Arc<S>>>,
+    socket: Arc<S>,
+}
+
+impl<S: AsRawFd> Socket<S> {
+    pub(crate) fn new(socket: S) -> Self {
+        Self { watched: OnceLock::new(), socket: Arc::new(socket) }
+    }
+
+    /// Do `operation` now. If it would block, waiting for `interest` waits.
+    pub(crate) fn attempt<T>(&self, interest: Interest, mut operation: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+        let Some(watched) = self.watched.get() else { return operation() };
+        let mut asked = false;
+        let result = watched.try_io(interest, |_| {
+            asked = true;
+            operation()
+        });
+        // What comes after this answer, the runtime will learn.
+        if asked { result } else { operation() }
+    }
+
+    /// Wait until an attempt may succeed. Cancel safe.
+    pub(crate) async fn ready(&self, interest: Interest) -> io::Result<()> {
+        let watched = match self.watched.get() {
+            Some(watched) => watched,
+            None => {
+                // SAFETY: sockets of the standard library keep their descriptors until they are dropped.
+                let watched = unsafe { AsyncFd::register(self.socket.clone()) }?;
+                self.watched.get_or_init(|| watched)
+            }
+        };
+        watched.ready(interest).await.map(|_| ())
+    }
+}
+
+impl<S: AsRawFd> std::ops::Deref for Socket<S> {
+    type Target = S;
+
+    fn deref(&self) -> &S {
+        &self.socket
+    }
+}
+
+impl<S: AsRawFd + AsFd> AsFd for Socket<S> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+impl Stream {
+    /// Send what the socket takes now.
+    pub(crate) fn send(&self, octets: &[u8]) -> io::Result<usize> {
+        self.attempt(Interest::WRITABLE, || Ok(rustix::net::send(self, octets, SendFlags::NOSIGNAL)?))
+    }
+
+    /// Send what the socket takes of several pieces now.
+    pub(crate) fn send_vectored(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.attempt(Interest::WRITABLE, || {
+            Ok(rustix::net::sendmsg(self, pieces, &mut SendAncillaryBuffer::default(), SendFlags::NOSIGNAL)?)
+        })
+    }
+
+    /// Append what has come to the spare capacity of `octets`; 0 at the end.
+    pub(crate) fn receive(&self, octets: &mut Vec<u8>) -> io::Result<usize> {
+        self.attempt(Interest::READABLE, || {
+            let spare = rustix::buffer::spare_capacity(octets);
+            Ok(rustix::net::recv(self, spare, RecvFlags::empty())?.0)
+        })
+    }
+
+    /// Send what is in `backlog`, removing it; false while something is left. What cannot be sent at all is
+    /// dropped.
+    pub(crate) fn relieve(&self, backlog: &mut Vec<u8>) -> io::Result<bool> {
+        while !backlog.is_empty() {
+            match self.send(backlog) {
+                Ok(sent) => drop(backlog.drain(..sent)),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                Err(error) => {
+                    backlog.clear();
+                    return Err(error);
+                }
+            }
+        }
+        Ok(true)
+    }
+}
+
+impl Listener {
+    /// The next connection, and who it is from.
+    pub(crate) fn accept(&self) -> io::Result<(TcpStream, std::net::SocketAddr)> {
+        let flags = rustix::net::SocketFlags::NONBLOCK | rustix::net::SocketFlags::CLOEXEC;
+        let (stream, peer) = self.attempt(Interest::READABLE, || Ok(rustix::net::acceptfrom_with(self, flags)?))?;
+        let peer = peer.and_then(|peer| peer.try_into().ok()).ok_or(io::ErrorKind::ConnectionAborted)?;
+        Ok((stream.into(), peer))
+    }
+}
