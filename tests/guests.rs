@@ -21,9 +21,8 @@ use std::time::Duration;
 
 use client::{Client, Control, stranger};
 use guest::guest;
-use host::Host;
-use wasi_ftpd_host::accounts::Accounts;
-use wasi_ftpd_host::config::{Config, Identities, Tls, TlsPolicy};
+use host::{Host, Setup};
+use wasi_ftpd_host::config::{Identities, Tls, TlsPolicy};
 
 /// Such a guest loses its session, and says so to its client.
 #[track_caller]
@@ -77,15 +76,15 @@ fn a_guest_that_takes_handles_without_end() {
 
 #[test]
 fn a_guest_that_guesses_passwords_without_end() {
-    let slow = |config: &mut Config| config.accounts = Accounts::new(Vec::new(), false);
-    let host = Host::start_component(Some(guest("(loop (call $login) (br 0)) unreachable")), slow);
+    let guesser = guest("(loop (call $login) (br 0)) unreachable");
+    let host = Host::start_component(Some(guesser), |setup| setup.closed = true);
     assert_eq!(Client::silent(host.address()).reply().0, 421);
     host.until_sessions(0);
 }
 
 #[test]
 fn a_guest_that_does_not_end_when_told() {
-    let idle = |config: &mut Config| config.limits.idle = Duration::from_millis(100);
+    let idle = |config: &mut Setup| config.limits.idle = Duration::from_millis(100);
     for body in ["(call $end) (loop (br 0)) unreachable", "(loop (call $end) (br 0)) unreachable"] {
         let host = Host::start_component(Some(guest(body)), idle);
         assert_eq!(Client::silent(host.address()).reply().0, 421);

@@ -4,10 +4,12 @@ use std::fmt;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use wasi_ftpd_host::certificate_faults;
 use wasi_ftpd_host::config::{ActivePort, Config};
 
+use crate::cli::Setup;
 use crate::firewall::control_addresses;
 
 /// Something that is wrong, and what to do about it.
@@ -24,7 +26,8 @@ impl fmt::Display for Finding {
 }
 
 /// Everything that is wrong.
-pub(crate) fn findings(config: &Config) -> Vec<Finding> {
+pub(crate) fn findings(setup: &Setup) -> Vec<Finding> {
+    let config = &setup.config;
     let mut found = Vec::new();
     let addresses = control_addresses(config);
     for &address in &addresses {
@@ -37,7 +40,8 @@ pub(crate) fn findings(config: &Config) -> Vec<Finding> {
     }
     found.extend(passive_ports(config));
     found.extend(public_address(config));
-    found.extend(root(config));
+    let roots = setup.root.iter().chain(setup.providers.roots.values());
+    found.extend(roots.filter_map(|root| unfit(root)));
     let faults = certificate_faults(config).into_iter();
     found.extend(faults.map(|what| Finding { what, remedy: "give --tls good certificates, each with its key" }));
     found
@@ -93,15 +97,15 @@ fn is_shared(ip: Ipv4Addr) -> bool {
     matches!(ip.octets(), [100, 64..128, ..])
 }
 
-fn root(config: &Config) -> Option<Finding> {
-    let root = config.root.display();
-    match fs::metadata(&config.root) {
+fn unfit(path: &Path) -> Option<Finding> {
+    let root = path.display();
+    match fs::metadata(path) {
         Err(error) => finding(format!("{root} cannot be served ({error})"), "name a directory that exists"),
         Ok(what) if !what.is_dir() => finding(format!("{root} is no directory"), "name the one it is in"),
         Ok(what) if what.mode() & 0o002 != 0 => {
             finding(format!("{root} can be written by everybody on this machine"), "chmod o-w it")
         }
-        Ok(_) => fs::read_dir(&config.root)
+        Ok(_) => fs::read_dir(path)
             .err()
             .and_then(|error| finding(format!("{root} cannot be read ({error})"), "let the server's user read it")),
     }
@@ -114,25 +118,32 @@ mod tests {
 
     use wasi_ftpd_host::config::{Identities, IdentityFiles, Tls};
 
-    use super::*;
+    use wasi_ftpd_host::accounts::Users;
+    use wasi_ftpd_host::storage::Unfinished;
 
-    fn said(config: &Config) -> Vec<String> {
-        findings(config).iter().map(Finding::to_string).collect()
+    use super::*;
+    use crate::cli::Providers;
+
+    fn said(setup: &Setup) -> Vec<String> {
+        findings(setup).iter().map(Finding::to_string).collect()
     }
 
     #[test]
     fn each_mistake_is_found_and_a_good_configuration_is_not() {
         let root = tempfile::tempdir().unwrap();
-        let mut good = Config::new(root.path().into());
-        good.listen = vec!["127.0.0.1:0".parse().unwrap()];
+        let config = Config::default();
+        let (users, unfinished) = (Users::default(), Unfinished::default());
+        let (providers, generated) = (Providers::default(), Vec::new());
+        let mut good = Setup { config, root: Some(root.path().into()), unfinished, users, providers, generated };
+        good.config.listen = vec!["127.0.0.1:0".parse().unwrap()];
         assert_eq!(said(&good), [] as [&str; 0]);
 
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = taken.local_addr().unwrap().port();
         let mut changed = good.clone();
-        changed.listen = vec![taken.local_addr().unwrap()];
-        changed.passive_ports = 1024..=65535;
-        changed.public_address = Some("10.1.2.3".parse().unwrap());
+        changed.config.listen = vec![taken.local_addr().unwrap()];
+        changed.config.passive_ports = 1024..=65535;
+        changed.config.public_address = Some("10.1.2.3".parse().unwrap());
         let said_of = said(&changed);
         assert_eq!(said_of.len(), 3, "{said_of:?}");
         assert!(said_of[0].contains("another program"), "{said_of:?}");
@@ -140,7 +151,7 @@ mod tests {
         assert!(said_of[2].contains("private"), "{said_of:?}");
 
         let mut narrow = good.clone();
-        narrow.passive_ports = 50_000..=50_010;
+        narrow.config.passive_ports = 50_000..=50_010;
         assert!(said(&narrow)[0].contains("11 ports for 2000 clients"));
 
         let mut public = good.clone();
@@ -153,14 +164,14 @@ mod tests {
             ("fe80::1", true),
             ("2001:db8::1", false),
         ] {
-            public.public_address = Some(address.parse().unwrap());
+            public.config.public_address = Some(address.parse().unwrap());
             assert_eq!(said(&public).iter().any(|line| line.contains("is private")), private, "{address}");
         }
 
         let mut tls = good.clone();
         let nothing = PathBuf::from("/no/such");
         let files = IdentityFiles { certificate: nothing.clone(), key: nothing, ocsp: None };
-        tls.tls = Some(Tls::new(Identities::Files(vec![files])));
+        tls.config.tls = Some(Tls::new(Identities::Files(vec![files])));
         assert!(said(&tls)[0].contains("cannot read /no/such"), "{:?}", said(&tls));
 
         // The sticky bit keeps others from removing files, and not from bringing some.
@@ -168,7 +179,7 @@ mod tests {
             fs::set_permissions(root.path(), fs::Permissions::from_mode(mode)).unwrap();
             assert!(said(&good)[0].contains("chmod"), "{mode:o}: {:?}", said(&good));
         }
-        good.root = root.path().join("missing");
+        good.root = Some(root.path().join("missing"));
         assert!(said(&good)[0].contains("exists"));
     }
 }

@@ -1,5 +1,6 @@
-//! What was typed, and the [`Config`] that it means.
+//! What was typed, and the [`Setup`] that it means.
 
+mod providers;
 mod tls;
 
 use std::fs;
@@ -12,11 +13,13 @@ use anyhow::{Context, Result, ensure};
 use clap::{Args, Parser, Subcommand};
 use encoding_rs::Encoding;
 use log::LevelFilter;
+use providers::ProviderArgs;
+pub(crate) use providers::{MAIN, Providers};
 use tls::TlsArgs;
 
 use crate::firewall::Tool;
-use wasi_ftpd_host::accounts::{Accounts, Password, User, generate_password, is_anonymous};
-use wasi_ftpd_host::config::{ActivePort, Config, Limits};
+use wasi_ftpd_host::accounts::{Password, User, Users, generate_password, is_anonymous};
+use wasi_ftpd_host::config::{ActivePort, Config, LISTEN, Limits};
 use wasi_ftpd_host::storage::{Permissions, Unfinished};
 
 /// An FTP server that runs each session in a WebAssembly sandbox of its own.
@@ -66,8 +69,8 @@ pub(crate) struct FirewallArgs {
 #[command(after_help = EXAMPLES)]
 pub(crate) struct ServeArgs {
     /// The directory to serve; nothing outside it can be reached
-    #[arg(value_name = "DIR")]
-    root: PathBuf,
+    #[arg(value_name = "DIR", required_unless_present = "storage")]
+    root: Option<PathBuf>,
 
     /// Let a user in; repeatable. Without PASSWORD (others see it in `ps`) one is made up
     #[arg(long = "user", value_name = "NAME[:PASSWORD]", help_heading = WHO)]
@@ -128,24 +131,44 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "SECONDS", value_parser = seconds, help_heading = LIMITS)]
     stall_timeout: Option<Duration>,
 
+    #[command(flatten)]
+    providers: ProviderArgs,
+
     /// What to report: off, error, warn, info, debug, trace, or TARGET=LEVEL,...
     #[arg(long, value_name = "LEVEL", default_value = "info", value_parser = filter, help_heading = LOGGING)]
     pub(crate) log: String,
 }
 
+/// What a server is to be made of.
+#[derive(Clone, Debug)]
+pub(crate) struct Setup {
+    pub(crate) config: Config,
+    /// The directory that is served, unless a component has the files.
+    pub(crate) root: Option<PathBuf>,
+    /// What becomes of uploads that are cut short.
+    pub(crate) unfinished: Unfinished,
+    pub(crate) users: Users,
+    pub(crate) providers: Providers,
+    /// The passwords that the operator is to be told.
+    pub(crate) generated: Vec<GeneratedPassword>,
+}
+
 /// A password that was made up and has to be told, once.
+#[derive(Clone, Debug)]
 pub(crate) struct GeneratedPassword {
     pub(crate) name: String,
     pub(crate) password: String,
 }
 
 impl ServeArgs {
-    /// What the server is to be told, and the passwords that the operator is. Errors are one line that
-    /// says what to do.
-    pub(crate) fn config(self) -> Result<(Config, Vec<GeneratedPassword>)> {
-        let what = fs::metadata(&self.root)
-            .with_context(|| format!("cannot serve {}: name a directory that exists", self.root.display()))?;
-        ensure!(what.is_dir(), "cannot serve {}: not a directory; name the one it is in", self.root.display());
+    /// What it means. Errors are one line that says what to do.
+    pub(crate) fn setup(self) -> Result<Setup> {
+        if let Some(root) = &self.root {
+            let root_name = root.display();
+            let what = fs::metadata(root)
+                .with_context(|| format!("cannot serve {root_name}: name a directory that exists"))?;
+            ensure!(what.is_dir(), "cannot serve {root_name}: not a directory; name the one it is in");
+        }
         let tls = self.tls.config()?;
         let implicit = tls.iter().flat_map(|tls| &tls.implicit_listen).map(|address| ("--implicit-listen", address));
         let listen: Vec<_> = self.listen.iter().map(|address| ("--listen", address)).chain(implicit).collect();
@@ -159,15 +182,12 @@ impl ServeArgs {
             !self.writable || !self.users.is_empty(),
             "--writable: nobody may write, since anonymous only reads; add --user NAME"
         );
-        let anonymous = self.anonymous || self.users.is_empty();
+        let providers = self.providers.providers()?;
+        let anonymous = self.anonymous || (self.users.is_empty() && providers.accounts.is_none());
         let (users, generated) = users(&self.users, self.writable)?;
 
-        let mut config = Config::new(self.root);
-        config.tls = tls;
-        config.accounts = Accounts::new(users, anonymous);
-        if !self.listen.is_empty() {
-            config.listen = self.listen;
-        }
+        let mut config = Config { tls, ..Config::default() };
+        config.listen = if self.listen.is_empty() { vec![LISTEN] } else { self.listen };
         if let Some(ports) = self.passive_ports {
             config.passive_ports = ports;
         }
@@ -177,7 +197,6 @@ impl ServeArgs {
             Some(0) => ActivePort::Any,
             Some(port) => ActivePort::Fixed(port),
         };
-        config.unfinished = self.unfinished_uploads.unwrap_or_default();
         config.charset = self.charset;
         let defaults = Limits::default();
         config.limits = Limits {
@@ -188,7 +207,14 @@ impl ServeArgs {
             stall: self.stall_timeout.unwrap_or(defaults.stall),
             ..defaults
         };
-        Ok((config, generated))
+        Ok(Setup {
+            config,
+            root: self.root,
+            unfinished: self.unfinished_uploads.unwrap_or_default(),
+            users: Users::new(users, anonymous),
+            providers,
+            generated,
+        })
     }
 }
 
@@ -303,6 +329,7 @@ const FILES: &str = "Files";
 const WHERE: &str = "Where";
 const LIMITS: &str = "Limits";
 const TLS: &str = "TLS";
+const PROVIDERS: &str = "Components";
 const LOGGING: &str = "Logging";
 
 const EXAMPLES: &str = "\

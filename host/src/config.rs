@@ -1,23 +1,17 @@
-//! What the server is told. Plain data, checked where it is read (`cli.rs`).
+//! What the server is told of addresses, ports, limits and TLS. Plain data, checked where it is read (`cli.rs`).
 
 mod tls;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
 use std::time::Duration;
 
 pub use tls::{ClientCertificates, Identities, IdentityFiles, SessionReuse, Tls, TlsPolicy};
 
-use crate::accounts::Accounts;
-use crate::storage::{UMASK, Unfinished};
-
 /// What the server is told.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The directory that is served.
-    pub root: PathBuf,
-    /// Where control connections are accepted.
+    /// Where control connections are accepted, beside the listeners that a [`Builder`](crate::Builder) is given.
     pub listen: Vec<SocketAddr>,
     /// Where clients may open data connections (PASV, EPSV).
     pub passive_ports: RangeInclusive<u16>,
@@ -27,12 +21,6 @@ pub struct Config {
     pub active_port: ActivePort,
     /// What one client, and all of them, may use up.
     pub limits: Limits,
-    /// Who may log in.
-    pub accounts: Accounts,
-    /// What becomes of uploads that are cut short.
-    pub unfinished: Unfinished,
-    /// The bits that the mode of a new file or directory does not get, beside those of the process.
-    pub umask: u32,
     /// The charset of pathnames for clients that do not ask for UTF-8, by its name in the WHATWG Encoding
     /// Standard. `None`: names are octets.
     pub charset: Option<String>,
@@ -40,19 +28,15 @@ pub struct Config {
     pub tls: Option<Tls>,
 }
 
-impl Config {
-    /// Serve `root` with every default: anonymous, read-only, to this machine alone.
-    pub fn new(root: PathBuf) -> Self {
+impl Default for Config {
+    /// Nowhere yet, and without TLS.
+    fn default() -> Self {
         Self {
-            root,
-            listen: vec![LISTEN],
+            listen: Vec::new(),
             passive_ports: PASSIVE_PORTS,
             public_address: None,
             active_port: ActivePort::BesideControl,
             limits: Limits::default(),
-            accounts: Accounts::new(Vec::new(), true),
-            unfinished: Unfinished::default(),
-            umask: UMASK,
             charset: None,
             tls: None,
         }
@@ -90,6 +74,8 @@ pub struct Limits {
     pub login_failures: u32,
     /// How long the answer to a wrong password is held back.
     pub failure_delay: Duration,
+    /// How long accounts, a storage or a sink of events of one's own may take for one answer.
+    pub answer: Duration,
     /// How long transfers may go on after the server was told to stop.
     pub grace: Duration,
 }
@@ -116,6 +102,7 @@ impl Default for Limits {
             data_connection: DATA_CONNECTION,
             login_failures: LOGIN_FAILURES,
             failure_delay: FAILURE_DELAY,
+            answer: ANSWER,
             grace: GRACE,
         }
     }
@@ -151,6 +138,9 @@ const LOGIN_FAILURES: u32 = 3;
 
 /// Not felt by people; RFC 2577 §5 wishes for a delay.
 const FAILURE_DELAY: Duration = Duration::from_millis(500);
+
+/// A slow service on a bad day; no client waits for much longer.
+const ANSWER: Duration = Duration::from_secs(30);
 
 /// Below the ten seconds after which `docker stop` kills.
 const GRACE: Duration = Duration::from_secs(5);

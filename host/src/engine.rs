@@ -43,13 +43,7 @@ impl Engine {
         let mut linker = Linker::new(&wasmtime);
         add_to_linker(&mut linker)?;
         let instance: InstancePre<SessionCtx> = linker.instantiate_pre(component)?;
-        let ticking = wasmtime.weak();
-        std::thread::Builder::new().name("epoch".to_owned()).spawn(move || {
-            while let Some(engine) = ticking.upgrade() {
-                engine.increment_epoch();
-                std::thread::sleep(EPOCH);
-            }
-        })?;
+        tick(&wasmtime)?;
         Ok(Self { wasmtime, session: CommandPre::new(instance)? })
     }
 
@@ -60,6 +54,18 @@ impl Engine {
     pub(crate) fn session(&self) -> &CommandPre<SessionCtx> {
         &self.session
     }
+}
+
+/// Ask running guests of this engine again and again to let others run, from a thread that ends with it.
+pub(crate) fn tick(wasmtime: &Wasmtime) -> Result<()> {
+    let ticking = wasmtime.weak();
+    std::thread::Builder::new().name("epoch".to_owned()).spawn(move || {
+        while let Some(engine) = ticking.upgrade() {
+            engine.increment_epoch();
+            std::thread::sleep(EPOCH);
+        }
+    })?;
+    Ok(())
 }
 
 fn wasmtime(instances: usize) -> Result<Wasmtime> {

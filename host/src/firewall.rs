@@ -146,10 +146,8 @@ mod tests {
     use super::*;
 
     fn config() -> Config {
-        let mut config = Config::new("/".into());
-        config.listen = vec!["0.0.0.0:21".parse().unwrap(), "[::]:21".parse().unwrap()];
-        config.passive_ports = 50_000..=50_100;
-        config
+        let listen = vec!["0.0.0.0:21".parse().unwrap(), "[::]:21".parse().unwrap()];
+        Config { listen, passive_ports: 50_000..=50_100, ..Config::default() }
     }
 
     #[test]

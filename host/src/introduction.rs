@@ -4,14 +4,17 @@ use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
-use wasi_ftpd_host::config::{Config, Identities, Tls, TlsPolicy};
+use wasi_ftpd_host::config::{Identities, Tls, TlsPolicy};
 use wasi_ftpd_host::storage::Permissions;
 
-use crate::cli::GeneratedPassword;
+use crate::cli::{GeneratedPassword, Setup};
 
 /// What can be said before the ports are known.
 pub(crate) struct Introduction {
+    /// The directory or the component that has the files.
     root: PathBuf,
+    /// The component that says who may log in.
+    accounts: Option<PathBuf>,
     anonymous: bool,
     users: Vec<String>,
     writable: bool,
@@ -22,16 +25,18 @@ pub(crate) struct Introduction {
 }
 
 impl Introduction {
-    pub(crate) fn new(config: &Config, passwords: Vec<GeneratedPassword>) -> Self {
-        let users = config.accounts.users();
+    pub(crate) fn new(setup: &Setup) -> Self {
+        let users = setup.users.users();
+        let storage = setup.providers.storage.as_ref().map(|settings| settings.component.clone());
         Self {
-            root: config.root.clone(),
-            anonymous: config.accounts.anonymous(),
+            root: storage.or(setup.root.clone()).unwrap_or_default(),
+            accounts: setup.providers.accounts.as_ref().map(|settings| settings.component.clone()),
+            anonymous: setup.users.anonymous(),
             users: users.iter().map(|user| String::from_utf8_lossy(&user.name).into_owned()).collect(),
             writable: users.iter().any(|user| user.permissions.contains(Permissions::WRITE)),
-            passwords,
-            tls: config.tls.as_ref().map(|tls| tls.policy),
-            kept: match &config.tls {
+            passwords: setup.generated.clone(),
+            tls: setup.config.tls.as_ref().map(|tls| tls.policy),
+            kept: match &setup.config.tls {
                 Some(Tls { identities: Identities::SelfSigned(file), .. }) => file.clone(),
                 _ => None,
             },
@@ -65,6 +70,9 @@ impl Introduction {
                 None => "made now, gone at the end".to_owned(),
             };
             let _ = writeln!(text, "  with certificate SHA-256 {fingerprint} ({kept})");
+        }
+        if let Some(accounts) = &self.accounts {
+            let _ = writeln!(text, "  to   whom {} lets in", accounts.display());
         }
         if self.anonymous {
             text.push_str("  to   anonymous, to read\n");

@@ -13,16 +13,23 @@ use crate::config::{ActivePort, Config};
 /// connections.
 pub(crate) fn control(address: SocketAddr, config: &Config) -> Result<StdListener> {
     let listener = listener(address, CONTROL_BACKLOG).map_err(|error| explain(&error, address))?;
-    // Connections have these from their listener. A reply must not wait for the acknowledgement of the one before.
+    let listener = given(listener)?;
+    let bound = listener.local_addr()?;
+    if let Some(port) = active_port(config.active_port, bound.port()) {
+        try_active(SocketAddr::new(bound.ip(), port), config.active_port)?;
+    }
+    Ok(listener)
+}
+
+/// A socket that listens, made ready for control connections, which have these from their listener.
+pub(crate) fn given(listener: StdListener) -> io::Result<StdListener> {
+    listener.set_nonblocking(true)?;
+    // A reply must not wait for the acknowledgement of the one before.
     sockopt::set_tcp_nodelay(&listener, true)?;
     // Telnet's urgent octet (IAC DM before ABOR, RFC 959 §4.1.3) stays in its place.
     sockopt::set_socket_oobinline(&listener, true)?;
     // A client that lost power is noticed at last.
     sockopt::set_socket_keepalive(&listener, true)?;
-    let bound = listener.local_addr()?;
-    if let Some(port) = active_port(config.active_port, bound.port()) {
-        try_active(SocketAddr::new(bound.ip(), port), config.active_port)?;
-    }
     Ok(listener)
 }
 

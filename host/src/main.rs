@@ -6,6 +6,7 @@ mod firewall;
 mod introduction;
 mod logging;
 mod machine;
+mod parts;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -13,10 +14,9 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use cli::{Cli, Command, FirewallArgs, ServeArgs};
 use introduction::Introduction;
-use rustix::fs::Mode;
+use parts::Provider;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
-use wasi_ftpd_host::Server;
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
@@ -40,8 +40,7 @@ fn main() -> ExitCode {
 
 /// Fails if anything is wrong.
 fn check(arguments: ServeArgs) -> Result<ExitCode> {
-    let (config, _) = arguments.config()?;
-    let found = check::findings(&config);
+    let found = check::findings(&arguments.setup()?);
     let mut text: String = found.iter().map(|finding| format!("{finding}\n")).collect();
     if found.is_empty() {
         text.push_str("Nothing is wrong\n");
@@ -51,32 +50,36 @@ fn check(arguments: ServeArgs) -> Result<ExitCode> {
 }
 
 fn firewall(arguments: FirewallArgs) -> Result<ExitCode> {
-    let (config, _) = arguments.serve.config()?;
+    let config = arguments.serve.setup()?.config;
     std::io::stdout().write_all(firewall::rules(&config, &arguments.tools).as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }
 
 fn serve(arguments: ServeArgs) -> Result<()> {
-    let (mut config, passwords) = arguments.config()?;
-    // Ours alone decides from here on, since a session can change it and a process has but one.
-    config.umask = rustix::process::umask(Mode::empty()).bits();
-    machine::prepare(config.limits.connections);
-    // Without TLS there is nothing to read again, and a terminal that is closed ends the server.
-    let tls = config.tls.is_some();
-    let introduction = Introduction::new(&config, passwords);
+    let setup = arguments.setup()?;
+    machine::prepare(setup.config.limits.connections);
+    let tls = setup.config.tls.is_some();
+    let introduction = Introduction::new(&setup);
+    let (builder, providers) = parts::assemble(setup)?;
+    // If there is nothing to read again, a terminal that is closed ends the server.
+    let can_reload = tls || !providers.is_empty();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
     let served = runtime.block_on(async {
-        let server = Server::bind(config)?;
+        let server = builder.bind()?;
         let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         // Whoever started us may have closed the pipe; that is no reason to end.
         let text = introduction.text(&server.local_addresses()?, &server.implicit_addresses()?, server.fingerprint());
         let _ = std::io::stdout().write_all(text.as_bytes());
-        let mut hangup = tls.then(|| signal(SignalKind::hangup())).transpose()?;
+        let mut hangup = can_reload.then(|| signal(SignalKind::hangup())).transpose()?;
         let reload = server.reload();
+        for provider in providers.clone() {
+            tokio::spawn(provider.watch());
+        }
         let mut reloading = async || match &mut hangup {
             Some(hangup) => {
                 while hangup.recv().await.is_some() {
                     reload();
+                    providers.iter().for_each(Provider::reload);
                 }
             }
             None => std::future::pending().await,

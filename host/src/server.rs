@@ -6,89 +6,54 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener as StdListener, TcpStre
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
 use log::{error, info, warn};
 use tokio::io::Interest;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, watch as told};
 use tokio::task::{JoinSet, spawn_blocking, yield_now};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
+use crate::accounts::Accounts;
+use crate::builder::Builder;
 use crate::config::Config;
 use crate::control::{Control, TOO_MANY};
 use crate::engine::Engine;
+use crate::events::{Events, Feed, Waiting, deliver};
 use crate::handshake::Handshake;
-use crate::listen;
 use crate::session;
 use crate::socket::Listener;
-use crate::storage::Volume;
-use crate::tls::{self, Tls};
+use crate::tls::Tls;
+use crate::watch;
 use crate::workers::{self, Workers};
 
 /// An FTP server, bound and not yet serving.
 pub struct Server {
-    shared: Arc<Shared>,
-    listeners: Vec<StdListener>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) listeners: Vec<StdListener>,
     /// Those of connections that are protected from the first octet on.
-    implicit: Vec<StdListener>,
+    pub(crate) implicit: Vec<StdListener>,
+    pub(crate) events: Option<(Arc<dyn Events>, Waiting)>,
 }
 
 /// What all sessions share.
 pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) engine: Arc<Engine>,
-    /// The directory that is served, with every permission; users get less.
-    pub(crate) root: Volume,
+    pub(crate) accounts: Arc<dyn Accounts>,
+    /// Log-ins that may be checked at once.
+    pub(crate) log_ins: Semaphore,
+    /// If anybody wants to know.
+    pub(crate) events: Option<Feed>,
     pub(crate) tls: Option<Arc<Tls>>,
     /// Handshakes that may go on at once before there are sessions.
-    handshakes: Semaphore,
-    pub(crate) stop: watch::Sender<bool>,
-    connections: Mutex<Connections>,
+    pub(crate) handshakes: Semaphore,
+    pub(crate) stop: told::Sender<bool>,
+    pub(crate) connections: Mutex<Connections>,
 }
 
 impl Server {
-    /// Open the directory, compile or load the component, and bind every listener. Errors name what cannot be
-    /// had and what to do.
-    pub fn bind(config: Config) -> Result<Self> {
-        let engine = Engine::new(config.limits.connections).with_context(|| too_many(&config))?;
-        Self::with_engine(config, engine)
-    }
-
-    /// As [`Server::bind`], with another component of world `session`, which is compiled now.
-    pub fn bind_component(config: Config, component: &[u8]) -> Result<Self> {
-        let engine = Engine::compile(config.limits.connections, component).with_context(|| too_many(&config))?;
-        Self::with_engine(config, engine)
-    }
-
-    fn with_engine(config: Config, engine: Engine) -> Result<Self> {
-        let mut root = Volume::open_root(&config.root, crate::storage::Permissions::ALL)
-            .with_context(|| format!("cannot serve {}", config.root.display()))?
-            .with_unfinished(config.unfinished);
-        root.set_umask(config.umask);
-        let listen = |addresses: &[SocketAddr]| -> Result<Vec<_>> {
-            addresses.iter().map(|&address| listen::control(address, &config)).collect()
-        };
-        let listeners = listen(&config.listen)?;
-        let implicit = config.tls.as_ref().map_or(Ok(Vec::new()), |tls| listen(&tls.implicit_listen))?;
-        let tls = match config.tls.clone() {
-            None => None,
-            Some(settings) => {
-                let addresses = config.listen.iter().chain(&settings.implicit_listen).map(SocketAddr::ip);
-                let addresses: Vec<_> = addresses.chain(config.public_address).collect();
-                Some(Arc::new(Tls::new(settings, &addresses)?))
-            }
-        };
-        // The rest is for those who have shown that they mean it.
-        let handshakes = Semaphore::new(config.limits.connections.div_ceil(2));
-        let shared = Arc::new(Shared {
-            config,
-            engine: Arc::new(engine),
-            root,
-            tls,
-            handshakes,
-            stop: watch::Sender::new(false),
-            connections: Mutex::default(),
-        });
-        Ok(Self { shared, listeners, implicit })
+    /// A server for these accounts.
+    pub fn builder(accounts: impl Accounts) -> Builder {
+        Builder::new(Arc::new(accounts))
     }
 
     /// Where clients can connect; ports that were 0 are now known.
@@ -127,9 +92,13 @@ impl Server {
     /// ended, at the latest after the grace of [`Limits`](crate::config::Limits).
     ///
     /// Sessions run on threads of their own, one for each processor. Must be called within a tokio runtime. An error
-    /// if there are no threads to be had.
+    /// if there are no threads to be had. Dropped before it is done, it ends everything at once.
     pub async fn serve(self, stop: impl Future<Output = ()>) -> io::Result<()> {
         let (threads, workers) = workers::start()?;
+        let mut delivering = JoinSet::new();
+        if let Some((sink, waiting)) = self.events {
+            delivering.spawn(deliver(sink, waiting, self.shared.config.limits.answer));
+        }
         let mut accepting = JoinSet::new();
         for (listeners, implicit) in [(self.listeners, false), (self.implicit, true)] {
             for listener in listeners {
@@ -140,7 +109,8 @@ impl Server {
             }
         }
         if let Some(tls) = &self.shared.tls {
-            accepting.spawn(tls::watch(tls.clone()));
+            let (watched, changed) = (tls.clone(), tls.clone());
+            accepting.spawn(watch::watch(move || watched.files(), move || changed.reload()));
         }
         stop.await;
         info!("stopping");
@@ -148,15 +118,14 @@ impl Server {
         self.shared.stop.send_replace(true);
         // Each session holds a receiver and ends by itself, since its own watch ends it.
         self.shared.stop.closed().await;
+        if let Some(feed) = &self.shared.events {
+            feed.end().await;
+            let _ = timeout(self.shared.config.limits.grace, delivering.join_next()).await;
+        }
         // Threads are joined, which blocks.
         let _ = spawn_blocking(move || drop(threads)).await;
         Ok(())
     }
-}
-
-/// What most likely is wrong when there is no engine.
-fn too_many(config: &Config) -> String {
-    format!("cannot make ready for {} connections; try fewer", config.limits.connections)
 }
 
 async fn accept(shared: Arc<Shared>, workers: Workers, number: usize, listener: StdListener, implicit: bool) {
@@ -218,7 +187,7 @@ fn greet(
 
 /// The handshake of implicit TLS, before anything is made for the client; false if there is no session to be
 /// had.
-async fn shake(shared: &Shared, control: &Arc<Control>, stop: &mut watch::Receiver<bool>) -> bool {
+async fn shake(shared: &Shared, control: &Arc<Control>, stop: &mut told::Receiver<bool>) -> bool {
     let Ok(_permit) = shared.handshakes.try_acquire() else {
         warn!("{}: turned away, too many handshakes", control.remote);
         return false;
@@ -236,7 +205,7 @@ async fn shake(shared: &Shared, control: &Arc<Control>, stop: &mut watch::Receiv
 
 /// How many connections there are.
 #[derive(Default)]
-struct Connections {
+pub(crate) struct Connections {
     all: usize,
     by_network: HashMap<IpAddr, usize>,
 }

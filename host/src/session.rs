@@ -12,8 +12,8 @@ use wasmtime::{Store, StoreLimits, StoreLimitsBuilder, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_io::IoView;
 
-use crate::accounts::Identity;
 use crate::control::{Control, UNAVAILABLE};
+use crate::events::What;
 use crate::server::Shared;
 use crate::tunables;
 
@@ -24,8 +24,8 @@ pub(crate) struct SessionCtx {
     pub(crate) control: Arc<Control>,
     /// The name that the client has given (HOST), if it is one of the server's.
     pub(crate) host: Option<String>,
-    /// Who logged in.
-    pub(crate) user: Option<Identity>,
+    /// The name of who logged in.
+    pub(crate) user: Option<Vec<u8>>,
     pub(crate) login_failures: u32,
     wasi: WasiCtx,
     limits: StoreLimits,
@@ -120,6 +120,9 @@ pub(crate) fn share(all: &Arc<()>, most: usize) -> Option<Arc<()>> {
 pub(crate) async fn run(shared: Arc<Shared>, control: Arc<Control>, mut stop: watch::Receiver<bool>) {
     let peer = control.remote;
     info!("{peer}: connected");
+    if let Some(events) = &shared.events {
+        events.record(peer, None, What::Connected).await;
+    }
     let limits = &shared.config.limits;
     let ended = tokio::select! {
         ended = instance(shared.clone(), control.clone()) => ended,
@@ -137,6 +140,9 @@ pub(crate) async fn run(shared: Arc<Shared>, control: Arc<Control>, mut stop: wa
         }
     }
     info!("{peer}: disconnected");
+    if let Some(events) = &shared.events {
+        events.record(peer, None, What::Disconnected).await;
+    }
 }
 
 async fn instance(shared: Arc<Shared>, control: Arc<Control>) -> anyhow::Result<()> {

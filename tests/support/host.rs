@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
 use std::net::{IpAddr, SocketAddr};
+use std::ops::{Deref, DerefMut};
 use std::path::Path;
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -12,9 +13,9 @@ use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use wasi_ftpd_host::Server;
-use wasi_ftpd_host::accounts::{Accounts, Password, User};
+use wasi_ftpd_host::accounts::{Password, User, Users};
 use wasi_ftpd_host::config::Config;
-use wasi_ftpd_host::storage::Permissions;
+use wasi_ftpd_host::storage::{Permissions, Unfinished, Volume};
 
 /// A server, stopped when dropped.
 pub struct Host {
@@ -27,30 +28,59 @@ pub struct Host {
     serving: Option<JoinHandle<std::io::Result<()>>>,
 }
 
+/// What may be changed before it starts: the configuration, and
+pub struct Setup {
+    config: Config,
+    /// what becomes of uploads that are cut short,
+    pub unfinished: Unfinished,
+    /// and whether anybody may log in.
+    pub closed: bool,
+}
+
+impl Deref for Setup {
+    type Target = Config;
+
+    fn deref(&self) -> &Config {
+        &self.config
+    }
+}
+
+impl DerefMut for Setup {
+    fn deref_mut(&mut self) -> &mut Config {
+        &mut self.config
+    }
+}
+
 /// One for all servers of a test program, whose sessions have threads of their own.
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 
 impl Host {
     /// Serve an empty directory on 127.0.0.1 and ::1, to `user` with `secret`, who may write, and to
     /// anonymous.
-    pub fn start(change: impl FnOnce(&mut Config)) -> Self {
+    pub fn start(change: impl FnOnce(&mut Setup)) -> Self {
         Self::start_component(None, change)
     }
 
     /// The same with another component.
-    pub fn start_component(component: Option<Vec<u8>>, change: impl FnOnce(&mut Config)) -> Self {
+    pub fn start_component(component: Option<Vec<u8>>, change: impl FnOnce(&mut Setup)) -> Self {
         let root = tempfile::tempdir().unwrap();
-        let mut config = Config::new(root.path().to_owned());
-        config.listen = vec!["127.0.0.1:0".parse().unwrap(), "[::1]:0".parse().unwrap()];
+        let listen = vec!["127.0.0.1:0".parse().unwrap(), "[::1]:0".parse().unwrap()];
+        let mut config = Config { listen, ..Config::default() };
         config.limits.connections = 300;
         config.limits.grace = Duration::from_millis(500);
-        config.accounts = Accounts::new(vec![user("user", "secret", Permissions::ALL)], true);
-        change(&mut config);
-        let (stop, stopped) = oneshot::channel::<()>();
-        let server = match component {
-            Some(component) => Server::bind_component(config, &component).unwrap(),
-            None => Server::bind(config).unwrap(),
+        let mut setup = Setup { config, unfinished: Unfinished::default(), closed: false };
+        change(&mut setup);
+        let users = match setup.closed {
+            true => Users::default(),
+            false => Users::new(vec![user("user", "secret", Permissions::ALL)], true),
         };
+        let files = Volume::open_root(root.path(), Permissions::ALL).unwrap().with_unfinished(setup.unfinished);
+        let mut builder = Server::builder(users.within(files)).config(setup.config);
+        if let Some(component) = component {
+            builder = builder.component(component);
+        }
+        let (stop, stopped) = oneshot::channel::<()>();
+        let server = builder.bind().unwrap();
         let addresses = server.local_addresses().unwrap();
         let (implicit, fingerprint) = (server.implicit_addresses().unwrap(), server.fingerprint());
         let sessions = Box::new(server.sessions());

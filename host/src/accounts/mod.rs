@@ -1,194 +1,108 @@
-//! Who may log in. Only flags so far: users with passwords, and anonymous.
+//! Who may log in, and to what. [`Users`] are those of a list; [`Accounts`] is for everything else.
 
 mod host;
+mod users;
 
 use std::fmt;
-use std::hint::black_box;
+use std::future::Future;
+use std::net::SocketAddr;
 
-use sha2::{Digest, Sha256};
+use wasmtime_wasi_io::async_trait;
 
-use crate::storage::Permissions;
+use crate::storage::{Permissions, Root};
 
-/// Everybody who may log in.
-#[derive(Clone, Debug, Default)]
-pub struct Accounts {
-    users: Vec<User>,
-    anonymous: bool,
+pub use users::{Identity, Password, User, Users, generate_password, is_anonymous};
+
+/// Who may log in, and to what.
+///
+/// The host sees to it that wrong answers take time and end a session at last, that not too many log-ins are checked at
+/// once, and that TLS is there where it is required. A call may be given up where it waits, after
+/// [`Limits::answer`](crate::config::Limits::answer): then the client is told to come back later. What computes for long,
+/// such as a hash of a password, belongs on a thread of its own (`tokio::task::spawn_blocking`).
+///
+/// A closure from a [`LogIn`] to such a future is one too.
+#[async_trait]
+pub trait Accounts: Send + Sync + 'static {
+    /// Check who it is. Nobody should learn, from the time it takes, whether there is somebody of that name.
+    async fn authenticate(&self, log_in: LogIn) -> Result<Account, Denial>;
 }
 
-/// One who logs in with a password.
+#[async_trait]
+impl<F, A> Accounts for F
+where
+    F: Fn(LogIn) -> A + Send + Sync + 'static,
+    A: Future<Output = Result<Account, Denial>> + Send,
+{
+    async fn authenticate(&self, log_in: LogIn) -> Result<Account, Denial> {
+        self(log_in).await
+    }
+}
+
+/// Somebody wants to log in.
 #[derive(Clone, Debug)]
-pub struct User {
-    /// Compared octet by octet.
+pub struct LogIn {
+    /// The name that the client has given (USER), as it came.
     pub name: Vec<u8>,
-    /// What the user must know.
-    pub password: Password,
-    /// What the user may do.
-    pub permissions: Permissions,
+    /// What is to show that the client may use it.
+    pub proof: Proof,
+    /// The client.
+    pub peer: SocketAddr,
+    /// Where it has connected.
+    pub local: SocketAddr,
+    /// Whether the control connection is protected.
+    pub tls: bool,
+    /// The host that it has asked for by name (HOST, RFC 7151).
+    pub host: Option<String>,
 }
 
-/// A password, of which only the SHA-256 digest is kept: enough to hold in memory, where a slow hash
-/// would let strangers keep the processor busy; not enough to write down.
+/// What shows that a client may use a name.
 #[derive(Clone)]
-pub struct Password([u8; 32]);
-
-/// Who has logged in.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Identity {
-    /// The user's name; `anonymous` for all who came without one.
-    pub name: Vec<u8>,
-    /// What the user may do.
-    pub permissions: Permissions,
+pub enum Proof {
+    /// The password that it has given (PASS), as it came; to be checked.
+    Password(Vec<u8>),
+    /// A certificate, which the host has checked and which is for that name. A denial makes the host ask for a
+    /// password.
+    Certificate,
 }
 
-impl Accounts {
-    /// These users and, if so wished, everybody else as anonymous, who may only look and take.
-    pub fn new(users: Vec<User>, anonymous: bool) -> Self {
-        Self { users, anonymous }
-    }
-
-    /// Whether anonymous is let in.
-    pub fn anonymous(&self) -> bool {
-        self.anonymous
-    }
-
-    /// The users with passwords.
-    pub fn users(&self) -> &[User] {
-        &self.users
-    }
-
-    /// The user of that name, who has shown by other means than a password to be it. Not anonymous.
-    pub fn named(&self, name: &[u8]) -> Option<Identity> {
-        let user = self.users.iter().find(|user| user.name == name)?;
-        Some(Identity { name: user.name.clone(), permissions: user.permissions })
-    }
-
-    /// Whoever has that name and password. Takes as long for an unknown name as for a wrong password, so
-    /// that names cannot be found out.
-    pub fn check(&self, name: &[u8], password: &[u8]) -> Option<Identity> {
-        if self.anonymous && is_anonymous(name) {
-            let name = ANONYMOUS.as_bytes().to_vec();
-            return Some(Identity { name, permissions: Permissions::READ_ONLY });
-        }
-        let given = Password::digest(password);
-        let mut found = None;
-        for user in &self.users {
-            // Not `&&`: both are compared for every user.
-            if user.password.equals(&given) & (user.name == name) {
-                found = Some(user);
-            }
-        }
-        let user = found.filter(|_| !password.is_empty())?;
-        Some(Identity { name: user.name.clone(), permissions: user.permissions })
-    }
-}
-
-impl Password {
-    /// `None` for an empty password, which is none.
-    pub fn new(password: &[u8]) -> Option<Self> {
-        (!password.is_empty()).then(|| Self::digest(password))
-    }
-
-    fn digest(password: &[u8]) -> Self {
-        Self(Sha256::digest(password).into())
-    }
-
-    /// In a time that does not tell where they differ.
-    fn equals(&self, other: &Self) -> bool {
-        let difference = self.0.iter().zip(&other.0).fold(0, |all, (a, b)| all | (a ^ b));
-        black_box(difference) == 0
-    }
-}
-
-impl fmt::Debug for Password {
+impl fmt::Debug for Proof {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Password(…)")
+        f.write_str(match self {
+            Self::Password(_) => "Password(…)",
+            Self::Certificate => "Certificate",
+        })
     }
 }
 
-/// Whether that name is one of those by which nobody in particular logs in (RFC 1635), in any case.
-pub fn is_anonymous(name: &[u8]) -> bool {
-    [ANONYMOUS, "ftp"].iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
+/// What somebody who has logged in is given.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// The name under which logs and events have it.
+    pub name: Vec<u8>,
+    /// Where the files are.
+    pub root: Root,
+    /// The directory to start in: absolute and normalised.
+    pub start: Vec<u8>,
+    /// What may be done.
+    pub permissions: Permissions,
+    /// Text for the reply, for people, of several lines maybe.
+    pub message: Option<String>,
 }
 
-/// A password that can be read out and typed. Fails if the system has no randomness to give.
-pub fn generate_password() -> Result<String, getrandom::Error> {
-    let mut random = [0; PASSWORD_LENGTH];
-    getrandom::fill(&mut random)?;
-    // 256 is a multiple of 32: no letter is likelier than another.
-    let letter = |octet: u8| ALPHABET.get(usize::from(octet) % ALPHABET.len()).copied();
-    Ok(random.into_iter().filter_map(letter).map(char::from).collect())
+impl Account {
+    /// Starts in the root, without a message.
+    pub fn new(name: impl Into<Vec<u8>>, root: impl Into<Root>, permissions: Permissions) -> Self {
+        Self { name: name.into(), root: root.into(), start: b"/".to_vec(), permissions, message: None }
+    }
 }
 
-const ANONYMOUS: &str = "anonymous";
-
-/// Nothing that could be taken for something else: no 0 and o, no 1 and l.
-const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-
-/// Letters of a generated password: 80 bits, beyond guessing even without a delay.
-const PASSWORD_LENGTH: usize = 16;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn accounts(anonymous: bool) -> Accounts {
-        let user = |name: &str, password: &str, permissions| User {
-            name: name.into(),
-            password: Password::new(password.as_bytes()).unwrap(),
-            permissions,
-        };
-        Accounts::new(
-            vec![user("anna", "one", Permissions::ALL), user("bert", "two", Permissions::READ_ONLY)],
-            anonymous,
-        )
-    }
-
-    #[test]
-    fn name_and_password_belong_together() {
-        let accounts = accounts(false);
-        let anna = accounts.check(b"anna", b"one").unwrap();
-        assert_eq!(anna, Identity { name: b"anna".into(), permissions: Permissions::ALL });
-        assert_eq!(accounts.check(b"bert", b"two").unwrap().permissions, Permissions::READ_ONLY);
-        let wrong: [(&[u8], &[u8]); 7] = [
-            (b"anna", b"two"),
-            (b"Anna", b"one"),
-            (b"anna", b""),
-            (b"anna", b"one "),
-            (b"", b"one"),
-            (b"carl", b"one"),
-            (b"anonymous", b"one"),
-        ];
-        for (name, password) in wrong {
-            assert_eq!(accounts.check(name, password), None);
-        }
-        assert_eq!(accounts.named(b"anna"), Some(anna));
-        assert_eq!(accounts.named(b"Anna"), None);
-    }
-
-    #[test]
-    fn anonymous_may_read_whatever_the_password() {
-        let accounts = accounts(true);
-        for (name, password) in [("anonymous", ""), ("FTP", "me@example.com"), ("Anonymous", "one")] {
-            let identity = accounts.check(name.as_bytes(), password.as_bytes()).unwrap();
-            assert_eq!(identity.name, b"anonymous");
-            assert_eq!(identity.permissions, Permissions::READ_ONLY);
-        }
-        assert_eq!(accounts.check(b"ftpd", b""), None);
-        assert_eq!(Accounts::default().check(b"ftp", b""), None);
-    }
-
-    #[test]
-    fn bug_15_passwords_are_not_empty_and_not_shown() {
-        assert!(Password::new(b"").is_none());
-        assert_eq!(format!("{:?}", Password::new(b"one").unwrap()), "Password(…)");
-    }
-
-    #[test]
-    fn generated_passwords_differ() {
-        let password = generate_password().unwrap();
-        assert_eq!(password.len(), PASSWORD_LENGTH);
-        assert!(password.bytes().all(|letter| ALPHABET.contains(&letter)));
-        assert_ne!(password, generate_password().unwrap());
-    }
+/// Why somebody is not let in. Clients are never told which half was wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Denial {
+    /// Wrong name or password, or not allowed from there.
+    Denied,
+    /// Not as long as the connection is not protected.
+    Unprotected,
+    /// The accounts cannot be asked at the moment.
+    Unavailable,
 }

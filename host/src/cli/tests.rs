@@ -11,14 +11,14 @@ fn typed(arguments: &[&str]) -> Result<ServeArgs, String> {
     }
 }
 
-fn config(options: &[&str]) -> (Config, Vec<GeneratedPassword>) {
-    typed(&[&["."], options].concat()).unwrap().config().unwrap()
+fn setup(options: &[&str]) -> Setup {
+    typed(&[&["."], options].concat()).unwrap().setup().unwrap()
 }
 
 /// The line that is said, from clap or from us.
 fn mistake(arguments: &[&str]) -> String {
     match typed(arguments) {
-        Ok(args) => format!("error: {:#}", args.config().err().unwrap()),
+        Ok(args) => format!("error: {:#}", args.setup().err().unwrap()),
         Err(line) => line,
     }
 }
@@ -31,34 +31,34 @@ fn flags_are_consistent() {
 
 #[test]
 fn without_options_anonymous_reads_on_this_machine() {
-    let (config, generated) = config(&[]);
+    let Setup { config, users, generated, .. } = setup(&[]);
     assert_eq!(config.listen, ["127.0.0.1:2121".parse().unwrap()]);
     assert_eq!(config.passive_ports, 49152..=65535);
     assert_eq!(config.active_port, ActivePort::BesideControl);
     assert_eq!(config.limits, Limits::default());
-    assert!(config.accounts.anonymous() && config.accounts.users().is_empty());
+    assert!(users.anonymous() && users.users().is_empty());
     assert!(generated.is_empty());
     assert_eq!(typed(&["."]).unwrap().log, "info");
 }
 
 #[test]
 fn users_replace_anonymous_unless_both_are_asked_for() {
-    let (only, generated) = config(&["--user", "anna:pass:word", "--user", "bert"]);
-    assert!(!only.accounts.anonymous());
-    let anna = only.accounts.check(b"anna", b"pass:word").unwrap();
+    let Setup { users: only, generated, .. } = setup(&["--user", "anna:pass:word", "--user", "bert"]);
+    assert!(!only.anonymous());
+    let anna = only.check(b"anna", b"pass:word").unwrap();
     assert_eq!(anna.permissions, Permissions::READ_ONLY);
     let [GeneratedPassword { name, password }] = &generated[..] else { panic!("one password") };
     assert_eq!(name, "bert");
-    assert!(only.accounts.check(b"bert", password.as_bytes()).is_some());
+    assert!(only.check(b"bert", password.as_bytes()).is_some());
 
-    let (both, _) = config(&["--user", "anna:x", "--anonymous", "--writable"]);
-    assert_eq!(both.accounts.check(b"anna", b"x").unwrap().permissions, Permissions::ALL);
-    assert_eq!(both.accounts.check(b"ftp", b"x").unwrap().permissions, Permissions::READ_ONLY);
+    let both = setup(&["--user", "anna:x", "--anonymous", "--writable"]);
+    assert_eq!(both.users.check(b"anna", b"x").unwrap().permissions, Permissions::ALL);
+    assert_eq!(both.users.check(b"ftp", b"x").unwrap().permissions, Permissions::READ_ONLY);
 }
 
 #[test]
 fn addresses_ports_and_limits() {
-    let (config, _) = config(&[
+    let Setup { config, .. } = setup(&[
         "--listen=0.0.0.0:21",
         "--listen=[::]:21",
         "--passive-ports=50000-50100",
@@ -78,27 +78,26 @@ fn addresses_ports_and_limits() {
     assert_eq!((config.limits.connections, config.limits.connections_per_address), (7, Some(3)));
     let [idle, login, stall] = [10, 11, 12].map(Duration::from_secs);
     assert_eq!((config.limits.idle, config.limits.login, config.limits.stall), (idle, login, stall));
-    assert_eq!(self::config(&["--active-port=20"]).0.active_port, ActivePort::Fixed(20));
+    assert_eq!(setup(&["--active-port=20"]).config.active_port, ActivePort::Fixed(20));
 }
 
 #[test]
 fn files() {
-    let unfinished = |word| config(&["--unfinished-uploads", word]).0.unfinished;
-    assert_eq!(config(&[]).0.unfinished, Unfinished::Keep);
+    let unfinished = |word| setup(&["--unfinished-uploads", word]).unfinished;
+    assert_eq!(setup(&[]).unfinished, Unfinished::Keep);
     assert_eq!(
         ["keep", "delete", "visible"].map(unfinished),
         [Unfinished::Keep, Unfinished::Delete, Unfinished::InPlace]
     );
-    assert_eq!(config(&[]).0.charset, None);
+    assert_eq!(setup(&[]).config.charset, None);
     for (typed, name) in [("latin1", "windows-1252"), ("sjis", "Shift_JIS"), ("UTF8", "UTF-8"), ("GBK", "GBK")] {
-        assert_eq!(config(&["--charset", typed]).0.charset.as_deref(), Some(name));
+        assert_eq!(setup(&["--charset", typed]).config.charset.as_deref(), Some(name));
     }
-    assert_eq!(config(&[]).0.umask, 0o022);
 }
 
 #[test]
 fn tls() {
-    let tls = |options: &[&str]| config(options).0.tls;
+    let tls = |options: &[&str]| setup(options).config.tls;
     assert_eq!(tls(&[]), None);
     assert_eq!(tls(&["--tls-policy=off"]), None);
     assert_eq!(tls(&["--tls=self-signed", "--tls-policy=off"]), None);
@@ -134,8 +133,19 @@ fn tls() {
 }
 
 #[test]
+fn components() {
+    let providers = setup(&["--accounts=Cargo.toml,src", "--root=team=src", "--events=build.rs"]).providers;
+    let accounts = providers.accounts.unwrap();
+    assert_eq!((accounts.component, accounts.directory), ("Cargo.toml".into(), Some("src".into())));
+    assert_eq!(providers.roots.into_iter().collect::<Vec<_>>(), [("team".to_owned(), "src".into())]);
+    assert_eq!(providers.events.unwrap().directory, None);
+    let Setup { root, providers, users, .. } = typed(&["--storage=Cargo.toml"]).unwrap().setup().unwrap();
+    assert!(root.is_none() && providers.storage.is_some() && users.anonymous());
+}
+
+#[test]
 fn every_mistake_names_its_flag_and_says_what_to_do() {
-    let mistakes: [(&[&str], &[&str]); 43] = [
+    let mistakes: [(&[&str], &[&str]); 52] = [
         (&["/no/such"], &["/no/such", "name a directory that exists", "No such file"]),
         (&["/etc/passwd"], &["/etc/passwd", "not a directory"]),
         (&[".", "--writable"], &["--writable", "add --user"]),
@@ -180,6 +190,15 @@ fn every_mistake_names_its_flag_and_says_what_to_do() {
         ),
         (&[".", "--tls=self-signed", "--tls-session-reuse=on"], &["--tls-session-reuse", "enforce"]),
         (&[".", "--tls=self-signed", "--tls-ocsp=x"], &["--tls-ocsp", "leave it out"]),
+        (&[], &["required arguments"]),
+        (&[".", "--accounts", "no.wasm"], &["--accounts no.wasm", "cannot read no.wasm"]),
+        (&[".", "--accounts", "Cargo.toml,none"], &["--accounts Cargo.toml,none", "none is no directory"]),
+        (&[".", "--accounts", "Cargo.toml", "--user", "anna"], &["--accounts", "--user"]),
+        (&[".", "--root", "a=src"], &["required arguments"]),
+        (&[".", "--accounts", "Cargo.toml", "--root", "src"], &["--root src", "write NAME=DIR"]),
+        (&[".", "--accounts", "Cargo.toml", "--root", "main=src"], &["--root main=src", "choose another name"]),
+        (&[".", "--accounts", "Cargo.toml", "--root", "a=no"], &["--root a=no", "a directory that exists"]),
+        (&[".", "--storage", "Cargo.toml"], &["[DIR]", "--storage"]),
         (&[".", "--max-connections", "0"], &["--max-connections", "from 1"]),
         (&[".", "--max-connections-per-address", "many"], &["--max-connections-per-address", "from 1"]),
         (&[".", "--idle-timeout", "0"], &["--idle-timeout", "seconds from 1"]),

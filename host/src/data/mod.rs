@@ -5,18 +5,19 @@ mod cache;
 mod extent;
 mod port;
 mod protected;
+mod pump;
 mod receiving;
 mod socket;
 mod transfer;
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use wasmtime::component::Resource;
-use wasmtime_wasi_io::poll::{DynPollable, subscribe};
+use wasmtime_wasi_io::poll::{DynPollable, Pollable, subscribe};
 use wasmtime_wasi_io::streams::{DynInputStream, DynOutputStream};
 
 pub use port::DataPort;
-pub use transfer::Transfer;
 
 use crate::bindings::ftpd::server::control::SocketAddress;
 use crate::bindings::ftpd::server::data::{Error, Host, HostDataConnection, HostDataPort, HostTransfer, TransferError};
@@ -24,11 +25,20 @@ use crate::config::TlsPolicy;
 use crate::control::{Control, to_wit};
 use crate::server::Shared;
 use crate::session::{SessionCtx, share};
-use crate::storage::FileResource;
+use crate::storage::host::FileResource;
+use crate::storage::tree::OpenFile;
+use pump::Pump;
 use socket::{Input, Output, Socket};
+use transfer::Transfer;
 
 /// An open data connection.
 pub struct DataConnection(pub(crate) Arc<Socket>);
+
+/// A file on its way, from or to a local directory or another storage.
+pub enum AnyTransfer {
+    Local(Transfer),
+    Other(Pump),
+}
 
 impl Host for SessionCtx {}
 
@@ -107,9 +117,14 @@ impl HostDataConnection for SessionCtx {
         file: Resource<FileResource>,
         offset: u64,
         length: u64,
-    ) -> wasmtime::Result<Resource<Transfer>> {
+    ) -> wasmtime::Result<Resource<AnyTransfer>> {
         let socket = self.table.get(&connection)?.0.clone();
-        let transfer = Transfer::send(socket, self.table.get(&file)?.file.clone(), offset, length, self.disk.clone());
+        let transfer = match self.table.get(&file)?.file.clone() {
+            OpenFile::Local(file) => {
+                AnyTransfer::Local(Transfer::send(socket, file, offset, length, self.disk.clone()))
+            }
+            OpenFile::Other(file) => AnyTransfer::Other(Pump::send(socket, file, offset, length)),
+        };
         Ok(self.table.push(transfer)?)
     }
 
@@ -117,9 +132,12 @@ impl HostDataConnection for SessionCtx {
         &mut self,
         connection: Resource<DataConnection>,
         file: Resource<FileResource>,
-    ) -> wasmtime::Result<Resource<Transfer>> {
+    ) -> wasmtime::Result<Resource<AnyTransfer>> {
         let socket = self.table.get(&connection)?.0.clone();
-        let transfer = Transfer::receive(socket, self.table.get(&file)?.file.clone(), self.disk.clone());
+        let transfer = match self.table.get(&file)?.file.clone() {
+            OpenFile::Local(file) => AnyTransfer::Local(Transfer::receive(socket, file, self.disk.clone())),
+            OpenFile::Other(file) => AnyTransfer::Other(Pump::receive(socket, file)),
+        };
         Ok(self.table.push(transfer)?)
     }
 
@@ -134,24 +152,45 @@ impl HostDataConnection for SessionCtx {
 }
 
 impl HostTransfer for SessionCtx {
-    fn subscribe(&mut self, transfer: Resource<Transfer>) -> wasmtime::Result<Resource<DynPollable>> {
+    fn subscribe(&mut self, transfer: Resource<AnyTransfer>) -> wasmtime::Result<Resource<DynPollable>> {
         subscribe(&mut self.table, transfer)
     }
 
-    fn count(&mut self, transfer: Resource<Transfer>) -> wasmtime::Result<u64> {
-        Ok(self.table.get(&transfer)?.count())
+    fn count(&mut self, transfer: Resource<AnyTransfer>) -> wasmtime::Result<u64> {
+        Ok(match self.table.get(&transfer)? {
+            AnyTransfer::Local(transfer) => transfer.count(),
+            AnyTransfer::Other(pump) => pump.count(),
+        })
     }
 
-    fn finish(&mut self, transfer: Resource<Transfer>) -> wasmtime::Result<Result<u64, TransferError>> {
-        Ok(self.table.get_mut(&transfer)?.finish())
+    fn finish(&mut self, transfer: Resource<AnyTransfer>) -> wasmtime::Result<Result<u64, TransferError>> {
+        Ok(match self.table.get_mut(&transfer)? {
+            AnyTransfer::Local(transfer) => transfer.finish(),
+            AnyTransfer::Other(pump) => pump.finish(),
+        })
     }
 
-    fn drop(&mut self, transfer: Resource<Transfer>) -> wasmtime::Result<()> {
-        let transfer = self.table.delete(transfer)?;
-        let file = transfer.file().clone();
-        drop(transfer);
-        self.let_go(file);
+    fn drop(&mut self, transfer: Resource<AnyTransfer>) -> wasmtime::Result<()> {
+        if let AnyTransfer::Local(transfer) = self.table.delete(transfer)? {
+            let file = transfer.file().clone();
+            drop(transfer);
+            self.let_go(file);
+        }
         Ok(())
+    }
+}
+
+// What the attribute `async_trait` would write, without a box around the box.
+impl Pollable for AnyTransfer {
+    fn ready<'a, 'b>(&'a mut self) -> Pin<Box<dyn Future<Output = ()> + Send + 'b>>
+    where
+        'a: 'b,
+        Self: 'b,
+    {
+        match self {
+            Self::Local(transfer) => transfer.ready(),
+            Self::Other(pump) => pump.ready(),
+        }
     }
 }
 

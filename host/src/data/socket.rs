@@ -304,4 +304,4 @@ impl OutputStream for Output {
 const MAX_READ: usize = 64 * 1024;
 
 /// Octets that the guest may write at once.
-const PERMIT: usize = 64 * 1024;
+pub(super) const PERMIT: usize = 64 * 1024;

@@ -32,7 +32,8 @@ pub(super) struct Checksum {
     buffer: Vec<u8>,
 }
 
-enum State {
+/// Of what has come so far.
+pub(super) enum State {
     Crc32(crc32fast::Hasher),
     Md5(Md5),
     Sha1(Sha1),
@@ -45,16 +46,9 @@ impl Checksum {
     pub(super) fn new(algorithm: Algorithm, file: File, offset: u64, length: u64) -> Result<Self, Error> {
         // The length none asks nothing but whether it may be read.
         file.read(0, 0)?;
-        let state = match algorithm {
-            Algorithm::Crc32 => State::Crc32(crc32fast::Hasher::new()),
-            Algorithm::Md5 => State::Md5(Md5::new()),
-            Algorithm::Sha1 => State::Sha1(Sha1::new()),
-            Algorithm::Sha256 => State::Sha256(Sha256::new()),
-            Algorithm::Sha512 => State::Sha512(Sha512::new()),
-        };
         // The kernel counts in a signed number, and no file reaches beyond that.
         let end = offset.saturating_add(length).min(i64::MAX as u64);
-        Ok(Self { state, file, at: offset, end, buffer: Vec::new() })
+        Ok(Self { state: State::new(algorithm), file, at: offset, end, buffer: Vec::new() })
     }
 
     /// Go on by a piece. The checksum once it is complete, most significant octet first.
@@ -69,27 +63,44 @@ impl Checksum {
             let rest = usize::try_from(self.end.saturating_sub(self.at)).unwrap_or(usize::MAX);
             self.buffer.truncate(rest);
             if self.buffer.is_empty() {
-                return Ok(Some(self.digest()));
+                return Ok(Some(self.state.finish()));
             }
             self.at += self.buffer.len() as u64;
-            match &mut self.state {
-                State::Crc32(state) => state.update(&self.buffer),
-                State::Md5(state) => state.update(&self.buffer),
-                State::Sha1(state) => state.update(&self.buffer),
-                State::Sha256(state) => state.update(&self.buffer),
-                State::Sha512(state) => state.update(&self.buffer),
-            }
+            self.state.update(&self.buffer);
         }
         Ok(None)
     }
+}
 
-    fn digest(&self) -> Vec<u8> {
-        match &self.state {
-            State::Crc32(state) => state.clone().finalize().to_be_bytes().to_vec(),
-            State::Md5(state) => state.clone().finalize().to_vec(),
-            State::Sha1(state) => state.clone().finalize().to_vec(),
-            State::Sha256(state) => state.clone().finalize().to_vec(),
-            State::Sha512(state) => state.clone().finalize().to_vec(),
+impl State {
+    pub(super) fn new(algorithm: Algorithm) -> Self {
+        match algorithm {
+            Algorithm::Crc32 => Self::Crc32(crc32fast::Hasher::new()),
+            Algorithm::Md5 => Self::Md5(Md5::new()),
+            Algorithm::Sha1 => Self::Sha1(Sha1::new()),
+            Algorithm::Sha256 => Self::Sha256(Sha256::new()),
+            Algorithm::Sha512 => Self::Sha512(Sha512::new()),
+        }
+    }
+
+    pub(super) fn update(&mut self, octets: &[u8]) {
+        match self {
+            Self::Crc32(state) => state.update(octets),
+            Self::Md5(state) => state.update(octets),
+            Self::Sha1(state) => state.update(octets),
+            Self::Sha256(state) => state.update(octets),
+            Self::Sha512(state) => state.update(octets),
+        }
+    }
+
+    /// Most significant octet first.
+    pub(super) fn finish(&self) -> Vec<u8> {
+        match self {
+            Self::Crc32(state) => state.clone().finalize().to_be_bytes().to_vec(),
+            Self::Md5(state) => state.clone().finalize().to_vec(),
+            Self::Sha1(state) => state.clone().finalize().to_vec(),
+            Self::Sha256(state) => state.clone().finalize().to_vec(),
+            Self::Sha512(state) => state.clone().finalize().to_vec(),
         }
     }
 }

@@ -60,10 +60,10 @@ impl Directory {
 }
 
 /// Entries of one batch: about 30 KiB of a guest's memory with their attributes.
-const BATCH_ENTRIES: usize = 256;
+pub(super) const BATCH_ENTRIES: usize = 256;
 
 /// Octets of names after which a batch ends, lest 256 long names be more than that.
-const BATCH_OCTETS: usize = 16 * 1024;
+pub(super) const BATCH_OCTETS: usize = 16 * 1024;
 
 #[cfg(test)]
 mod tests {

@@ -1,6 +1,6 @@
 //! Storage, as the guest has it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use tokio::task::spawn_blocking;
 use wasmtime::component::Resource;
@@ -8,32 +8,32 @@ use wasmtime_wasi_io::poll::{DynPollable, subscribe};
 
 use super::checksum::Checksum;
 use super::copy::Copy;
+use super::custom::OwnWork;
+use super::tree::{AnyWork, OpenDirectory, OpenFile, Tree};
 use super::work::{Job, Work};
-use super::{Directory, Entry, File, Volume, pace};
+use super::{Entry, Error, File};
 use crate::bindings::ftpd::server::storage as wit;
+use crate::control::Control;
 use crate::session::{SessionCtx, share};
 
 /// An open file, and its share of the files that a session may have.
 pub struct FileResource {
-    pub(crate) file: File,
+    pub(crate) file: OpenFile,
     _share: Arc<()>,
 }
 
-/// A directory being read, by one thread at a time, and its share.
+/// A directory being read, and its share.
 pub struct DirectoryResource {
-    directory: Arc<Mutex<Directory>>,
+    directory: OpenDirectory,
     _share: Arc<()>,
 }
 
 type Answer<T> = wasmtime::Result<Result<T, wit::Error>>;
 
 impl SessionCtx {
-    /// Do `work`, which may wait for a disk.
-    async fn blocking<T: Send + 'static>(
-        &mut self,
-        work: impl FnOnce() -> Result<T, super::Error> + Send + 'static,
-    ) -> Answer<T> {
-        let answer = pace::ask(work).await?;
+    /// Wait for the storage.
+    async fn ask<T>(&mut self, answer: impl Future<Output = Result<T, Error>>) -> Answer<T> {
+        let answer = answer.await;
         self.waited();
         // A session that works its way through a tree is not idle.
         self.control.activity.touch();
@@ -41,12 +41,9 @@ impl SessionCtx {
     }
 
     /// The same, after what a transfer that was stopped still has to write.
-    async fn blocking_after_writes<T: Send + 'static>(
-        &mut self,
-        work: impl FnOnce() -> Result<T, super::Error> + Send + 'static,
-    ) -> Answer<T> {
+    async fn ask_after_writes<T>(&mut self, answer: impl Future<Output = Result<T, Error>>) -> Answer<T> {
         drop(self.disk.clone().lock_owned().await);
-        self.blocking(work).await
+        self.ask(answer).await
     }
 
     /// Drop a file, or a clone of one. If it is the last of an upload that was not finished, a thread that
@@ -63,14 +60,22 @@ impl SessionCtx {
     }
 
     /// Begin a work, unless the session has too many: that one has failed from the start.
-    fn work(&mut self, job: impl FnOnce() -> Result<Job, super::Error>) -> wasmtime::Result<Resource<Work>> {
+    fn work(&mut self, job: impl FnOnce() -> Result<Job, Error>) -> wasmtime::Result<Resource<AnyWork>> {
         let share = share(&self.works, MAX_WORKS);
-        let job = if share.is_some() { job() } else { Err(super::Error::Busy) };
+        let job = if share.is_some() { job() } else { Err(Error::Busy) };
         let work = Work::new(job, self.disk.clone(), &self.control, share);
-        Ok(self.table.push(work)?)
+        Ok(self.table.push(AnyWork::Local(work))?)
     }
 
-    fn file(&self, file: &Resource<FileResource>) -> wasmtime::Result<File> {
+    /// The same for files of another storage.
+    fn own_work(&mut self, work: impl FnOnce(Arc<Control>, Arc<()>) -> OwnWork) -> wasmtime::Result<Resource<AnyWork>> {
+        match share(&self.works, MAX_WORKS) {
+            Some(share) => Ok(self.table.push(AnyWork::Other(work(self.control.clone(), share)))?),
+            None => self.work(|| Err(Error::Busy)),
+        }
+    }
+
+    fn file(&self, file: &Resource<FileResource>) -> wasmtime::Result<OpenFile> {
         Ok(self.table.get(file)?.file.clone())
     }
 }
@@ -84,12 +89,12 @@ impl wit::HostFile for SessionCtx {
 
     async fn read(&mut self, file: Resource<FileResource>, offset: u64, length: u32) -> Answer<Vec<u8>> {
         let file = self.file(&file)?;
-        self.blocking(move || file.read(offset, length)).await
+        self.ask(file.read(offset, length)).await
     }
 
     async fn write(&mut self, file: Resource<FileResource>, octets: Vec<u8>) -> Answer<()> {
         let file = self.file(&file)?;
-        self.blocking(move || file.write(&octets)).await
+        self.ask(file.write(octets)).await
     }
 
     fn discard(&mut self, file: Resource<FileResource>) -> wasmtime::Result<()> {
@@ -99,16 +104,23 @@ impl wit::HostFile for SessionCtx {
 
     async fn finish(&mut self, file: Resource<FileResource>) -> Answer<()> {
         let file = self.file(&file)?;
-        self.blocking(move || file.finish()).await
+        self.ask(file.finish()).await
     }
 
     fn copy_from(
         &mut self,
         file: Resource<FileResource>,
         source: Resource<FileResource>,
-    ) -> wasmtime::Result<Resource<Work>> {
-        let (target, source) = (self.file(&file)?, self.file(&source)?);
-        self.work(|| Ok(Job::Copy(Copy::new(source, target)?)))
+    ) -> wasmtime::Result<Resource<AnyWork>> {
+        match (self.file(&file)?, self.file(&source)?) {
+            (OpenFile::Local(target), OpenFile::Local(source)) => {
+                self.work(|| Ok(Job::Copy(Copy::new(source, target)?)))
+            }
+            (OpenFile::Other(target), OpenFile::Other(source)) => {
+                self.own_work(|control, share| OwnWork::copy(source, target, control, share))
+            }
+            _ => self.work(|| Err(Error::Unsupported)),
+        }
     }
 
     fn checksum(
@@ -117,30 +129,43 @@ impl wit::HostFile for SessionCtx {
         algorithm: wit::Algorithm,
         offset: u64,
         length: u64,
-    ) -> wasmtime::Result<Resource<Work>> {
-        let file = self.file(&file)?;
-        self.work(|| Ok(Job::Checksum(Box::new(Checksum::new(algorithm.into(), file, offset, length)?))))
+    ) -> wasmtime::Result<Resource<AnyWork>> {
+        let algorithm = algorithm.into();
+        match self.file(&file)? {
+            OpenFile::Local(file) => {
+                self.work(|| Ok(Job::Checksum(Box::new(Checksum::new(algorithm, file, offset, length)?))))
+            }
+            OpenFile::Other(file) => {
+                self.own_work(|control, share| OwnWork::checksum(algorithm, file, offset, length, control, share))
+            }
+        }
     }
 
     fn drop(&mut self, file: Resource<FileResource>) -> wasmtime::Result<()> {
-        let file = self.table.delete(file)?.file;
-        self.let_go(file);
+        if let OpenFile::Local(file) = self.table.delete(file)?.file {
+            self.let_go(file);
+        }
         Ok(())
     }
 }
 
 impl wit::HostWork for SessionCtx {
-    fn subscribe(&mut self, work: Resource<Work>) -> wasmtime::Result<Resource<DynPollable>> {
+    fn subscribe(&mut self, work: Resource<AnyWork>) -> wasmtime::Result<Resource<DynPollable>> {
         subscribe(&mut self.table, work)
     }
 
-    fn finish(&mut self, work: Resource<Work>) -> wasmtime::Result<Option<Result<Vec<u8>, wit::Error>>> {
-        let result = self.table.get_mut(&work)?.finish();
+    fn finish(&mut self, work: Resource<AnyWork>) -> wasmtime::Result<Option<Result<Vec<u8>, wit::Error>>> {
+        let result = match self.table.get_mut(&work)? {
+            AnyWork::Local(work) => work.finish(),
+            AnyWork::Other(work) => work.finish(),
+        };
         Ok(result.map(|result| result.map_err(Into::into)))
     }
 
-    fn drop(&mut self, work: Resource<Work>) -> wasmtime::Result<()> {
-        if let Some(target) = self.table.delete(work)?.stop() {
+    fn drop(&mut self, work: Resource<AnyWork>) -> wasmtime::Result<()> {
+        if let AnyWork::Local(work) = self.table.delete(work)?
+            && let Some(target) = work.stop()
+        {
             self.let_go(target);
         }
         Ok(())
@@ -149,12 +174,9 @@ impl wit::HostWork for SessionCtx {
 
 impl wit::HostDirectory for SessionCtx {
     async fn next(&mut self, directory: Resource<DirectoryResource>) -> Answer<Vec<wit::Entry>> {
-        let directory = self.table.get(&directory)?.directory.clone();
-        self.blocking(move || {
-            let entries = directory.lock().unwrap_or_else(PoisonError::into_inner).next()?;
-            Ok(entries.into_iter().map(wit::Entry::from).collect())
-        })
-        .await
+        let entries = self.table.get_mut(&directory)?.directory.next().await;
+        let entries = entries.map(|entries| entries.into_iter().map(wit::Entry::from).collect());
+        self.ask(async { entries }).await
     }
 
     fn drop(&mut self, directory: Resource<DirectoryResource>) -> wasmtime::Result<()> {
@@ -165,55 +187,49 @@ impl wit::HostDirectory for SessionCtx {
 
 impl SessionCtx {
     /// Whoever is logged out may do nothing more with a volume that is left.
-    fn volume(&self, volume: &Resource<Volume>) -> wasmtime::Result<Volume> {
+    fn volume(&self, volume: &Resource<Tree>) -> wasmtime::Result<Tree> {
         let volume = self.table.get(volume)?;
         Ok(if self.user.is_some() { volume.clone() } else { volume.with_permissions(super::Permissions::NONE) })
     }
 }
 
 impl wit::HostVolume for SessionCtx {
-    fn permissions(&mut self, volume: Resource<Volume>) -> wasmtime::Result<wit::Permissions> {
+    fn permissions(&mut self, volume: Resource<Tree>) -> wasmtime::Result<wit::Permissions> {
         Ok(self.table.get(&volume)?.permissions().into())
     }
 
-    async fn stat(&mut self, volume: Resource<Volume>, path: Vec<u8>) -> Answer<wit::Attributes> {
+    async fn stat(&mut self, volume: Resource<Tree>, path: Vec<u8>) -> Answer<wit::Attributes> {
         let volume = self.volume(&volume)?;
         // The size of what a stopped transfer still writes is not known before it has.
         let cached = if self.disk.try_lock().is_ok() { volume.stat_cached(&path) } else { Ok(None) };
         match cached {
             Ok(Some(attributes)) => Ok(Ok(attributes.into())),
-            Ok(None) => self.blocking_after_writes(move || volume.stat(&path).map(Into::into)).await,
+            Ok(None) => Ok(self.ask_after_writes(volume.stat(path)).await?.map(Into::into)),
             Err(error) => Ok(Err(error.into())),
         }
     }
 
-    async fn list(&mut self, volume: Resource<Volume>, path: Vec<u8>) -> Answer<Resource<DirectoryResource>> {
+    async fn list(&mut self, volume: Resource<Tree>, path: Vec<u8>) -> Answer<Resource<DirectoryResource>> {
         let volume = self.volume(&volume)?;
         let Some(share) = share(&self.files, MAX_FILES) else { return Ok(Err(wit::Error::Busy)) };
-        match self.blocking(move || volume.list(&path)).await? {
-            Ok(directory) => {
-                let directory = Arc::new(Mutex::new(directory));
-                Ok(Ok(self.table.push(DirectoryResource { directory, _share: share })?))
-            }
-            Err(error) => Ok(Err(error)),
-        }
+        Ok(match self.ask(volume.list(path)).await? {
+            Ok(directory) => Ok(self.table.push(DirectoryResource { directory, _share: share })?),
+            Err(error) => Err(error),
+        })
     }
 
     async fn open(
         &mut self,
-        volume: Resource<Volume>,
+        volume: Resource<Tree>,
         path: Vec<u8>,
         access: wit::Access,
     ) -> Answer<Resource<FileResource>> {
         let volume = self.volume(&volume)?;
         let Some(share) = share(&self.files, MAX_FILES) else { return Ok(Err(wit::Error::Busy)) };
-        let cached = match access {
-            wit::Access::Read => volume.open_cached(&path),
-            _ => Ok(None),
-        };
-        let file = match cached {
+        let access = access.into();
+        let file = match volume.open_cached(&path, access) {
             Ok(Some(file)) => Ok(file),
-            Ok(None) => self.blocking_after_writes(move || volume.open(&path, access.into())).await?,
+            Ok(None) => self.ask_after_writes(volume.open(path, access)).await?,
             Err(error) => Err(error.into()),
         };
         match file {
@@ -222,69 +238,68 @@ impl wit::HostVolume for SessionCtx {
         }
     }
 
-    async fn unfinished(&mut self, volume: Resource<Volume>, path: Vec<u8>) -> Answer<u64> {
+    async fn unfinished(&mut self, volume: Resource<Tree>, path: Vec<u8>) -> Answer<u64> {
         let volume = self.volume(&volume)?;
-        self.blocking_after_writes(move || volume.unfinished(&path)).await
+        self.ask_after_writes(volume.unfinished(path)).await
     }
 
-    async fn remove_file(&mut self, volume: Resource<Volume>, path: Vec<u8>) -> Answer<()> {
+    async fn remove_file(&mut self, volume: Resource<Tree>, path: Vec<u8>) -> Answer<()> {
         let volume = self.volume(&volume)?;
-        self.blocking_after_writes(move || volume.remove_file(&path)).await
+        self.ask_after_writes(volume.remove_file(path)).await
     }
 
-    async fn make_directory(&mut self, volume: Resource<Volume>, path: Vec<u8>) -> Answer<()> {
+    async fn make_directory(&mut self, volume: Resource<Tree>, path: Vec<u8>) -> Answer<()> {
         let volume = self.volume(&volume)?;
-        self.blocking(move || volume.make_directory(&path)).await
+        self.ask(volume.make_directory(path)).await
     }
 
-    async fn remove_directory(&mut self, volume: Resource<Volume>, path: Vec<u8>) -> Answer<()> {
+    async fn remove_directory(&mut self, volume: Resource<Tree>, path: Vec<u8>) -> Answer<()> {
         let volume = self.volume(&volume)?;
-        self.blocking_after_writes(move || volume.remove_directory(&path)).await
+        self.ask_after_writes(volume.remove_directory(path)).await
     }
 
-    async fn rename(&mut self, volume: Resource<Volume>, from: Vec<u8>, to: Vec<u8>) -> Answer<()> {
+    async fn rename(&mut self, volume: Resource<Tree>, from: Vec<u8>, to: Vec<u8>) -> Answer<()> {
         let volume = self.volume(&volume)?;
-        self.blocking_after_writes(move || volume.rename(&from, &to)).await
+        self.ask_after_writes(volume.rename(from, to)).await
     }
 
-    async fn make_link(&mut self, volume: Resource<Volume>, path: Vec<u8>, target: Vec<u8>) -> Answer<()> {
+    async fn make_link(&mut self, volume: Resource<Tree>, path: Vec<u8>, target: Vec<u8>) -> Answer<()> {
         let volume = self.volume(&volume)?;
-        self.blocking(move || volume.make_link(&path, &target)).await
+        self.ask(volume.make_link(path, target)).await
     }
 
     async fn set_times(
         &mut self,
-        volume: Resource<Volume>,
+        volume: Resource<Tree>,
         path: Vec<u8>,
         modified: Option<wit::Time>,
         created: Option<wit::Time>,
     ) -> Answer<()> {
         let volume = self.volume(&volume)?;
         // The last write of a transfer that was stopped would change them again.
-        self.blocking_after_writes(move || volume.set_times(&path, modified.map(Into::into), created.map(Into::into)))
-            .await
+        self.ask_after_writes(volume.set_times(path, modified.map(Into::into), created.map(Into::into))).await
     }
 
-    async fn set_mode(&mut self, volume: Resource<Volume>, path: Vec<u8>, mode: u32) -> Answer<()> {
+    async fn set_mode(&mut self, volume: Resource<Tree>, path: Vec<u8>, mode: u32) -> Answer<()> {
         let volume = self.volume(&volume)?;
-        self.blocking(move || volume.set_mode(&path, mode)).await
+        self.ask(volume.set_mode(path, mode)).await
     }
 
-    fn umask(&mut self, volume: Resource<Volume>) -> wasmtime::Result<u32> {
+    fn umask(&mut self, volume: Resource<Tree>) -> wasmtime::Result<u32> {
         Ok(self.table.get(&volume)?.umask())
     }
 
-    fn set_umask(&mut self, volume: Resource<Volume>, mask: u32) -> wasmtime::Result<()> {
+    fn set_umask(&mut self, volume: Resource<Tree>, mask: u32) -> wasmtime::Result<()> {
         self.table.get_mut(&volume)?.set_umask(mask);
         Ok(())
     }
 
-    async fn space(&mut self, volume: Resource<Volume>) -> Answer<u64> {
+    async fn space(&mut self, volume: Resource<Tree>) -> Answer<u64> {
         let volume = self.volume(&volume)?;
-        self.blocking(move || volume.space()).await
+        self.ask(volume.space()).await
     }
 
-    fn drop(&mut self, volume: Resource<Volume>) -> wasmtime::Result<()> {
+    fn drop(&mut self, volume: Resource<Tree>) -> wasmtime::Result<()> {
         self.table.delete(volume)?;
         Ok(())
     }

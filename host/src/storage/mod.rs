@@ -5,35 +5,42 @@
 //! and no check is made on a name that could be somebody else's by the time it is used.
 //!
 //! Plain blocking calls: whoever calls decides on which thread. The `*_cached` ones never wait for a
-//! local disk. Nothing here knows of WebAssembly, users or FTP.
+//! local disk. None of this knows of WebAssembly, users or FTP.
+//!
+//! A [`Storage`] has files elsewhere, and a [`Root`] is the one or the other.
 
 mod checksum;
 mod copy;
+pub(crate) mod custom;
 mod directory;
 mod error;
 mod file;
 mod hidden;
-mod host;
+pub(crate) mod host;
 pub(crate) mod pace;
 mod path;
+pub(crate) mod tree;
 mod upload;
 mod volume;
 mod work;
 
 use std::ops::BitOr;
 use std::os::fd::AsFd;
+use std::time::SystemTime;
 
 use rustix::fs::{AtFlags, FileType, StatxFlags, StatxTimestamp, makedev, statx};
 use rustix::io::Errno;
 
 pub use checksum::Algorithm;
+pub use custom::{Entries, Placement, Reader, Storage, Writer};
 pub use directory::Directory;
 pub use error::Error;
 pub use file::{File, READ_MAX};
-pub use host::{DirectoryResource, FileResource};
+pub(crate) use path::is_normalised;
+pub use tree::Root;
 pub use upload::Unfinished;
 pub use volume::{UMASK, Volume};
-pub use work::Work;
+pub(crate) use work::Work;
 
 /// What may be done in a volume.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,6 +113,25 @@ pub struct Time {
     pub nanoseconds: u32,
 }
 
+impl From<SystemTime> for Time {
+    fn from(time: SystemTime) -> Self {
+        match time.duration_since(SystemTime::UNIX_EPOCH) {
+            Ok(after) => {
+                let seconds = i64::try_from(after.as_secs()).unwrap_or(i64::MAX);
+                Self { seconds, nanoseconds: after.subsec_nanos() }
+            }
+            Err(before) => {
+                let before = before.duration();
+                let seconds = -i64::try_from(before.as_secs()).unwrap_or(i64::MAX);
+                match before.subsec_nanos() {
+                    0 => Self { seconds, nanoseconds: 0 },
+                    nanoseconds => Self { seconds: seconds - 1, nanoseconds: 1_000_000_000 - nanoseconds },
+                }
+            }
+        }
+    }
+}
+
 /// What is known of a file without opening it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Attributes {
@@ -126,11 +152,24 @@ pub struct Attributes {
     pub owner: u32,
     /// Numeric group.
     pub group: u32,
-    /// Device and inode.
+    /// Device and inode, or what else two names of one file have in common and no other file has. Two zeros of a
+    /// [`Storage`]: a number is made from the path.
     pub unique: (u64, u64),
 }
 
 impl Attributes {
+    /// Of a file of `size` octets of another storage than a local directory. What such a one need not know is made up:
+    /// everybody may read it, and its number comes from its path.
+    pub fn file(size: u64, modified: Time) -> Self {
+        let kind = Kind::File;
+        Self { kind, size, modified, created: None, mode: 0o644, links: 1, owner: 0, group: 0, unique: (0, 0) }
+    }
+
+    /// The same of a directory.
+    pub fn directory(modified: Time) -> Self {
+        Self { kind: Kind::Directory, mode: 0o755, ..Self::file(0, modified) }
+    }
+
     /// Of the name in `directory` itself, not of what it leads to; of `directory` if the name is empty.
     fn of(directory: impl AsFd, name: &[u8], flags: AtFlags) -> Result<Self, Errno> {
         let flags = flags | AtFlags::SYMLINK_NOFOLLOW | AtFlags::EMPTY_PATH;

@@ -14,12 +14,9 @@ impl<'a> Path<'a> {
 
     /// Error [`Error::BadName`] for anything but `/` and `/part/part`, and for what has a hidden part.
     pub(super) fn new(path: &'a [u8]) -> Result<Self, Error> {
-        let relative = path.strip_prefix(b"/").ok_or(Error::BadName)?;
-        let good = |part: &[u8]| !matches!(part, b"" | b"." | b"..") && !part.contains(&0) && !is_hidden(part);
-        if relative.is_empty() || relative.split(|&octet| octet == b'/').all(good) {
-            Ok(Self(relative))
-        } else {
-            Err(Error::BadName)
+        match path.strip_prefix(b"/") {
+            Some(relative) if is_normalised(path) && !parts(relative).any(is_hidden) => Ok(Self(relative)),
+            _ => Err(Error::BadName),
         }
     }
 
@@ -54,6 +51,16 @@ impl<'a> Path<'a> {
         let text: Vec<&[u8]> = up.chain(target.into_iter().skip(common)).collect();
         if text.is_empty() { b".".to_vec() } else { text.join(&b'/') }
     }
+}
+
+/// Whether a path is absolute and normalised, without NUL.
+pub(crate) fn is_normalised(path: &[u8]) -> bool {
+    let good = |part: &[u8]| !matches!(part, b"" | b"." | b"..") && !part.contains(&0);
+    path.strip_prefix(b"/").is_some_and(|relative| relative.is_empty() || parts(relative).all(good))
+}
+
+fn parts(relative: &[u8]) -> impl Iterator<Item = &[u8]> {
+    relative.split(|&octet| octet == b'/')
 }
 
 #[cfg(test)]

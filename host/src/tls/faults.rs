@@ -117,7 +117,7 @@ mod tests {
 
         #[track_caller]
         fn has(&self, public_address: Option<&str>, wanted: &[&str]) {
-            let mut config = Config::new(self.directory.path().into());
+            let mut config = Config::default();
             config.public_address = public_address.map(|address| address.parse().unwrap());
             config.tls = Some(Tls::new(Identities::Files(self.files.clone())));
             assert_faults(&config, wanted);
@@ -166,7 +166,7 @@ mod tests {
     #[test]
     fn of_its_own_making_and_of_clients() {
         let directory = tempdir().unwrap();
-        let mut config = Config::new(directory.path().into());
+        let mut config = Config::default();
         let file = directory.path().join("kept.pem");
         config.tls = Some(Tls::new(Identities::SelfSigned(Some(file.clone()))));
         assert_faults(&config, &[]);

@@ -6,10 +6,9 @@ mod faults;
 mod identity;
 mod layer;
 mod self_signed;
-mod watch;
 
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result};
@@ -24,7 +23,6 @@ pub(crate) use bond::Bond;
 pub(crate) use client::names;
 pub use faults::faults;
 pub(crate) use layer::Layer;
-pub(crate) use watch::watch;
 
 use crate::config::{Identities as Sources, IdentityFiles, SessionReuse, Tls as Settings};
 use identity::{Identities, Identity, Resolver};
@@ -98,7 +96,7 @@ impl Tls {
     }
 
     /// Every file that was read.
-    fn files(&self) -> impl Iterator<Item = &Path> {
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
         let identities = match &self.settings.identities {
             Sources::SelfSigned(_) => &[][..],
             Sources::Files(files) => files,
@@ -109,6 +107,8 @@ impl Tls {
             .flat_map(|files| [Some(&*files.certificate), Some(&*files.key), files.ocsp.as_deref()])
             .chain([authorities])
             .flatten()
+            .map(Path::to_owned)
+            .collect()
     }
 
     fn current(&self) -> Current {

@@ -1,0 +1,289 @@
+//! Whose files they are: a local directory's, or those of a storage of another make.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use wasmtime_wasi_io::poll::Pollable;
+
+use super::custom::{Listing, Mount, OwnFile, OwnWork};
+use super::{Access, Attributes, Directory, Entry, Error, File, Permissions, Storage, Time, Volume, Work, pace};
+
+/// Where the files of an account are.
+#[derive(Clone)]
+pub enum Root {
+    /// In a directory of this machine, with all that the kernel can do for them.
+    Local(Volume),
+    /// Somewhere else.
+    Other(Arc<dyn Storage>),
+    /// The same, a new one for each log-in.
+    EachSession(Arc<dyn Fn() -> Arc<dyn Storage> + Send + Sync>),
+}
+
+impl Root {
+    /// What a session is given of it. `patience`: how long a storage may take to answer.
+    pub(crate) fn mount(&self, permissions: Permissions, patience: Duration) -> Tree {
+        match self {
+            Self::Local(volume) => Tree::Local(volume.with_permissions(permissions)),
+            Self::Other(storage) => Tree::Other(Mount::new(storage.clone(), permissions, patience)),
+            Self::EachSession(make) => Tree::Other(Mount::new(make(), permissions, patience)),
+        }
+    }
+}
+
+impl From<Volume> for Root {
+    fn from(volume: Volume) -> Self {
+        Self::Local(volume)
+    }
+}
+
+impl<S: Storage> From<S> for Root {
+    fn from(storage: S) -> Self {
+        Self::Other(Arc::new(storage))
+    }
+}
+
+impl fmt::Debug for Root {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Local(volume) => volume.fmt(f),
+            Self::Other(_) => f.write_str("Other(…)"),
+            Self::EachSession(_) => f.write_str("EachSession(…)"),
+        }
+    }
+}
+
+/// One user's files, as the guest has them.
+#[derive(Clone)]
+pub enum Tree {
+    Local(Volume),
+    Other(Mount),
+}
+
+/// An open file of either.
+#[derive(Clone)]
+pub(crate) enum OpenFile {
+    Local(File),
+    Other(Arc<OwnFile>),
+}
+
+/// A directory of either, being read, by one thread at a time.
+pub(super) enum OpenDirectory {
+    Local(Arc<Mutex<Directory>>),
+    Other(Listing),
+}
+
+/// A checksum or a copy of either.
+pub enum AnyWork {
+    Local(Work),
+    Other(OwnWork),
+}
+
+impl Tree {
+    pub(super) fn with_permissions(&self, permissions: Permissions) -> Self {
+        match self {
+            Self::Local(volume) => Self::Local(volume.with_permissions(permissions)),
+            Self::Other(mount) => Self::Other(mount.with_permissions(permissions)),
+        }
+    }
+
+    pub(super) fn permissions(&self) -> Permissions {
+        match self {
+            Self::Local(volume) => volume.permissions(),
+            Self::Other(mount) => mount.permissions(),
+        }
+    }
+
+    pub(super) fn umask(&self) -> u32 {
+        match self {
+            Self::Local(volume) => volume.umask(),
+            Self::Other(mount) => mount.umask(),
+        }
+    }
+
+    pub(super) fn set_umask(&mut self, mask: u32) {
+        match self {
+            Self::Local(volume) => volume.set_umask(mask),
+            Self::Other(mount) => mount.set_umask(mask),
+        }
+    }
+
+    /// What can be told without waiting; `None`: ask [`stat`](Self::stat).
+    pub(super) fn stat_cached(&self, path: &[u8]) -> Result<Option<Attributes>, Error> {
+        match self {
+            Self::Local(volume) => volume.stat_cached(path),
+            Self::Other(_) => Ok(None),
+        }
+    }
+
+    pub(super) async fn stat(self, path: Vec<u8>) -> Result<Attributes, Error> {
+        match self {
+            Self::Local(volume) => blocking(move || volume.stat(&path)).await,
+            Self::Other(mount) => mount.stat(&path).await,
+        }
+    }
+
+    pub(super) async fn list(self, path: Vec<u8>) -> Result<OpenDirectory, Error> {
+        match self {
+            Self::Local(volume) => {
+                let directory = blocking(move || volume.list(&path)).await?;
+                Ok(OpenDirectory::Local(Arc::new(Mutex::new(directory))))
+            }
+            Self::Other(mount) => mount.list(&path).await.map(OpenDirectory::Other),
+        }
+    }
+
+    /// What can be opened without waiting; `None`: ask [`open`](Self::open).
+    pub(super) fn open_cached(&self, path: &[u8], access: Access) -> Result<Option<OpenFile>, Error> {
+        match self {
+            Self::Local(volume) if access == Access::Read => Ok(volume.open_cached(path)?.map(OpenFile::Local)),
+            Self::Local(_) | Self::Other(_) => Ok(None),
+        }
+    }
+
+    pub(super) async fn open(self, path: Vec<u8>, access: Access) -> Result<OpenFile, Error> {
+        match self {
+            Self::Local(volume) => blocking(move || volume.open(&path, access)).await.map(OpenFile::Local),
+            Self::Other(mount) => mount.open(&path, access).await.map(|file| OpenFile::Other(Arc::new(file))),
+        }
+    }
+
+    /// Another storage keeps nothing that is not finished.
+    pub(super) async fn unfinished(self, path: Vec<u8>) -> Result<u64, Error> {
+        match self {
+            Self::Local(volume) => blocking(move || volume.unfinished(&path)).await,
+            Self::Other(_) => Err(Error::NotFound),
+        }
+    }
+
+    pub(super) async fn remove_file(self, path: Vec<u8>) -> Result<(), Error> {
+        match self {
+            Self::Local(volume) => blocking(move || volume.remove_file(&path)).await,
+            Self::Other(mount) => mount.remove_file(&path).await,
+        }
+    }
+
+    pub(super) async fn make_directory(self, path: Vec<u8>) -> Result<(), Error> {
+        match self {
+            Self::Local(volume) => blocking(move || volume.make_directory(&path)).await,
+            Self::Other(mount) => mount.make_directory(&path).await,
+        }
+    }
+
+    pub(super) async fn remove_directory(self, path: Vec<u8>) -> Result<(), Error> {
+        match self {
+            Self::Local(volume) => blocking(move || volume.remove_directory(&path)).await,
+            Self::Other(mount) => mount.remove_directory(&path).await,
+        }
+    }
+
+    pub(super) async fn rename(self, from: Vec<u8>, to: Vec<u8>) -> Result<(), Error> {
+        match self {
+            Self::Local(volume) => blocking(move || volume.rename(&from, &to)).await,
+            Self::Other(mount) => mount.rename(&from, &to).await,
+        }
+    }
+
+    pub(super) async fn make_link(self, path: Vec<u8>, target: Vec<u8>) -> Result<(), Error> {
+        match self {
+            Self::Local(volume) => blocking(move || volume.make_link(&path, &target)).await,
+            Self::Other(mount) => mount.make_link(&path, &target).await,
+        }
+    }
+
+    pub(super) async fn set_times(
+        self,
+        path: Vec<u8>,
+        modified: Option<Time>,
+        created: Option<Time>,
+    ) -> Result<(), Error> {
+        match self {
+            Self::Local(volume) => blocking(move || volume.set_times(&path, modified, created)).await,
+            Self::Other(mount) => mount.set_times(&path, modified, created).await,
+        }
+    }
+
+    pub(super) async fn set_mode(self, path: Vec<u8>, mode: u32) -> Result<(), Error> {
+        match self {
+            Self::Local(volume) => blocking(move || volume.set_mode(&path, mode)).await,
+            Self::Other(mount) => mount.set_mode(&path, mode).await,
+        }
+    }
+
+    pub(super) async fn space(self) -> Result<u64, Error> {
+        match self {
+            Self::Local(volume) => blocking(move || volume.space()).await,
+            Self::Other(mount) => mount.space().await,
+        }
+    }
+}
+
+impl OpenFile {
+    pub(super) fn size(&self) -> Result<u64, Error> {
+        match self {
+            Self::Local(file) => file.size(),
+            Self::Other(file) => Ok(file.size()),
+        }
+    }
+
+    pub(super) async fn read(self, offset: u64, length: u32) -> Result<Vec<u8>, Error> {
+        match self {
+            Self::Local(file) => blocking(move || file.read(offset, length)).await,
+            Self::Other(file) => Ok(file.read(offset, super::READ_MAX.min(length as usize)).await?.into()),
+        }
+    }
+
+    pub(super) async fn write(self, octets: Vec<u8>) -> Result<(), Error> {
+        match self {
+            Self::Local(file) => blocking(move || file.write(&octets)).await,
+            Self::Other(file) => file.write(&octets).await,
+        }
+    }
+
+    /// Another storage keeps nothing that is not finished.
+    pub(super) fn discard(&self) {
+        if let Self::Local(file) = self {
+            file.discard();
+        }
+    }
+
+    pub(super) async fn finish(self) -> Result<(), Error> {
+        match self {
+            Self::Local(file) => blocking(move || file.finish()).await,
+            Self::Other(file) => file.finish().await,
+        }
+    }
+}
+
+impl OpenDirectory {
+    pub(super) async fn next(&mut self) -> Result<Vec<Entry>, Error> {
+        match self {
+            Self::Local(directory) => {
+                let directory = directory.clone();
+                blocking(move || directory.lock().unwrap_or_else(PoisonError::into_inner).next()).await
+            }
+            Self::Other(listing) => listing.next().await,
+        }
+    }
+}
+
+// What the attribute `async_trait` would write, without a box around the box.
+impl Pollable for AnyWork {
+    fn ready<'a, 'b>(&'a mut self) -> Pin<Box<dyn Future<Output = ()> + Send + 'b>>
+    where
+        'a: 'b,
+        Self: 'b,
+    {
+        match self {
+            Self::Local(work) => work.ready(),
+            Self::Other(work) => work.ready(),
+        }
+    }
+}
+
+/// Do `work`, which may wait for a disk.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Error> {
+    // It ends early only if it panics.
+    pace::ask(work).await.unwrap_or(Err(Error::Io))
+}
