@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 
 use tokio::sync::mpsc::{Sender, channel};
-use wasi_ftpd_host::accounts::{Password, User, Users};
+use wasi_ftpd_host::accounts::{Listed, Password, User, Users};
 use wasi_ftpd_host::events::{Direction, Event, Events, Outcome, Transfer, What};
 use wasi_ftpd_host::storage::{Permissions, Volume};
 use wasi_ftpd_host::{Server, async_trait};
@@ -42,7 +42,7 @@ pub async fn serve(
         password,
         permissions: Permissions::LIST | Permissions::WRITE,
     });
-    let accounts = Users::new(users.into_iter().collect(), false).within(files);
+    let accounts = Listed::new(Users::new(users.into_iter().collect(), false), None, files)?;
     Server::builder(accounts).events(Uploads(uploads)).listener(listener).bind()?.serve(stop).await?;
     Ok(())
 }

@@ -20,15 +20,20 @@ use std::thread;
 use std::time::Duration;
 
 use client::{Client, Control, stranger};
-use guest::guest;
+use guest::{guest, hasty};
 use host::{Host, Setup};
 use wasi_ftpd_host::config::{Identities, Tls, TlsPolicy};
 
 /// Such a guest loses its session, and says so to its client.
 #[track_caller]
 fn loses_its_session(body: &str) {
+    loses_all_sessions(guest(body));
+}
+
+#[track_caller]
+fn loses_all_sessions(component: Vec<u8>) {
     let good = Host::start(|_| {});
-    let bad = Host::start_component(Some(guest(body)), |_| {});
+    let bad = Host::start_component(Some(component), |_| {});
     let mut bystander = Client::login(good.address());
     let mut victims: Vec<Client> = (0..4).map(|_| Client::silent(bad.address())).collect();
     // Both servers run on the same threads.
@@ -47,6 +52,13 @@ fn loses_its_session(body: &str) {
 #[test]
 fn a_guest_that_traps() {
     loses_its_session("unreachable");
+}
+
+#[test]
+fn a_guest_that_does_not_wait_for_its_client() {
+    for body in ["unreachable", "(loop (br 0)) unreachable", "(call $login) unreachable", "(call $passive) unreachable"] {
+        loses_all_sessions(hasty(body));
+    }
 }
 
 #[test]

@@ -30,6 +30,14 @@ struct Arguments {
     #[arg(long, value_name = "FILE", default_value = "target/release/wasi-ftpd")]
     program: PathBuf,
 
+    /// Wasmtime's own program, for command.wasm
+    #[arg(long, value_name = "FILE", default_value = "target/wasmtime/wasmtime_cli/wasmtime")]
+    wasmtime: PathBuf,
+
+    /// command.wasm
+    #[arg(long, value_name = "FILE", default_value = "target/wasm32-wasip2/component/command.wasm")]
+    component: PathBuf,
+
     /// Where `bench/peers` has put the peers
     #[arg(long, value_name = "DIR", default_value = "target/peers")]
     peers: PathBuf,

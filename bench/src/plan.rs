@@ -10,6 +10,8 @@ use crate::Arguments;
 /// What is to be measured.
 pub(crate) struct Plan {
     pub(crate) program: PathBuf,
+    pub(crate) wasmtime: PathBuf,
+    pub(crate) component: PathBuf,
     pub(crate) peers: PathBuf,
     pub(crate) servers: Vec<String>,
     pub(crate) only: Vec<String>,
@@ -31,6 +33,8 @@ pub(crate) struct Sizes {
     pub(crate) entries: [usize; 2],
     /// Idle sessions.
     pub(crate) idle: [usize; 2],
+    /// Sessions of one server, among which its load goes round.
+    pub(crate) crowds: [usize; 5],
 }
 
 impl Plan {
@@ -41,6 +45,8 @@ impl Plan {
         };
         Ok(Self {
             program: arguments.program.clone(),
+            wasmtime: arguments.wasmtime.clone(),
+            component: arguments.component.clone(),
             peers: arguments.peers.clone(),
             servers: arguments.servers.clone(),
             only: arguments.only.clone(),
@@ -53,6 +59,12 @@ impl Plan {
     }
 }
 
-const FULL: Sizes = Sizes { big: 1 << 30, small: 1000, entries: [10_000, 100_000], idle: [1000, 5000] };
+const FULL: Sizes = Sizes {
+    big: 1 << 30,
+    small: 1000,
+    entries: [10_000, 100_000],
+    idle: [1000, 5000],
+    crowds: [1, 10, 100, 1000, 5000],
+};
 
-const SMOKE: Sizes = Sizes { big: 1 << 20, small: 10, entries: [100, 200], idle: [10, 20] };
+const SMOKE: Sizes = Sizes { big: 1 << 20, small: 10, entries: [100, 200], idle: [10, 20], crowds: [1, 2, 3, 4, 5] };

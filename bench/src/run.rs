@@ -5,12 +5,12 @@ use anyhow::{Context, Result, ensure};
 use crate::plan::Plan;
 use crate::root::Root;
 use crate::scenarios::{self, Figures, Scenario, Turn};
-use crate::servers::{Feature, KINDS, Server};
+use crate::servers::{Feature, KINDS, Kind, Server};
 
 /// Everything that was measured.
 pub(crate) struct Results {
     /// The servers, in the order of the columns.
-    pub(crate) servers: Vec<&'static str>,
+    pub(crate) servers: Vec<&'static Kind>,
     pub(crate) rows: Vec<Row>,
 }
 
@@ -19,7 +19,7 @@ pub(crate) struct Row {
     pub(crate) scenario: &'static Scenario,
     pub(crate) limit: Vec<Figures>,
     /// Those of each server; none if it cannot do this, or failed.
-    pub(crate) figures: Vec<Vec<Figures>>,
+    pub(crate) figures: Vec<(&'static Kind, Vec<Figures>)>,
 }
 
 /// Measure. What fails is told and left out.
@@ -41,7 +41,7 @@ pub(crate) fn all(plan: &Plan) -> Result<Results> {
     };
     let (in_memory, on_disk) = (start(false)?, start(true)?);
     let servers: Vec<_> =
-        if in_memory.is_empty() { &on_disk } else { &in_memory }.iter().map(|server| server.kind.name).collect();
+        if in_memory.is_empty() { &on_disk } else { &in_memory }.iter().map(|server| server.kind).collect();
     ensure!(!servers.is_empty(), "no server to measure");
     let rows = chosen.into_iter().map(|scenario| {
         let servers = if scenario.on_disk { &on_disk } else { &in_memory };
@@ -51,7 +51,8 @@ pub(crate) fn all(plan: &Plan) -> Result<Results> {
 }
 
 fn row(plan: &Plan, root: &Root, servers: &[Server], scenario: &'static Scenario) -> Row {
-    let mut row = Row { scenario, limit: Vec::new(), figures: vec![Vec::new(); servers.len()] };
+    let figures = servers.iter().map(|server| (server.kind, Vec::new())).collect();
+    let mut row = Row { scenario, limit: Vec::new(), figures };
     let rounds = if scenario.fresh { 1 } else { plan.rounds };
     for round in 0..rounds {
         eprintln!("{}, round {} of {rounds}", scenario.name, round + 1);
@@ -64,7 +65,7 @@ fn row(plan: &Plan, root: &Root, servers: &[Server], scenario: &'static Scenario
         // Another begins each time.
         for turn in 0..servers.len() {
             let at = (round + turn) % servers.len();
-            let (Some(server), Some(figures)) = (servers.get(at), row.figures.get_mut(at)) else { continue };
+            let (Some(server), Some((_, figures))) = (servers.get(at), row.figures.get_mut(at)) else { continue };
             if !scenario.needs.iter().all(|&feature: &Feature| server.can(feature)) {
                 continue;
             }

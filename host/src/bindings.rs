@@ -7,6 +7,7 @@ wasmtime::component::bindgen!({
     world: "imports",
     imports: {
         "ftpd:server/accounts": async | trappable,
+        "ftpd:server/control.get-connection": async | trappable,
         "ftpd:server/events.record-event": async | trappable,
         "ftpd:server/storage.[method]volume.permissions": trappable,
         "ftpd:server/storage.[method]volume.umask": trappable,

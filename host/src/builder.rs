@@ -10,9 +10,11 @@ use crate::accounts::Accounts;
 use crate::config::Config;
 use crate::engine::Engine;
 use crate::events::{Events, Feed};
+use crate::instance::WAITING;
 use crate::listen;
 use crate::server::{Server, Shared};
 use crate::tls::Tls;
+use crate::workers;
 
 /// What a server is made of; [`Server::builder`] begins one.
 pub struct Builder {
@@ -69,12 +71,13 @@ impl Builder {
     /// runtime. Errors name what cannot be had and what to do.
     pub fn bind(self) -> Result<Server> {
         let Self { accounts, config, events, listeners, implicit, component } = self;
-        let instances = config.limits.connections;
+        let connections = config.limits.connections;
+        let instances = connections.saturating_add(workers::count() * WAITING);
         let engine = match &component {
             Some(component) => Engine::compile(instances, component),
             None => Engine::new(instances),
         };
-        let engine = engine.with_context(|| format!("cannot make ready for {instances} connections; try fewer"))?;
+        let engine = engine.with_context(|| format!("cannot make ready for {connections} connections; try fewer"))?;
         let listeners = bound(listeners, &config.listen, &config)?;
         let addresses = config.tls.as_ref().map_or(&[][..], |tls| &tls.implicit_listen);
         ensure!(implicit.is_empty() || config.tls.is_some(), "a listener for implicit TLS needs TLS");
@@ -96,7 +99,7 @@ impl Builder {
             events: feed,
             tls,
             // The rest is for those who have shown that they mean it.
-            handshakes: Semaphore::new(instances.div_ceil(2)),
+            handshakes: Semaphore::new(connections.div_ceil(2)),
             stop: watch::Sender::new(false),
             connections: Mutex::default(),
             config,

@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use wasi_ftpd_host::accounts::UsersFile;
 use wasi_ftpd_host::certificate_faults;
 use wasi_ftpd_host::config::{ActivePort, Config};
 
@@ -42,6 +43,7 @@ pub(crate) fn findings(setup: &Setup) -> Vec<Finding> {
     found.extend(public_address(config));
     let roots = setup.root.iter().chain(setup.providers.roots.values());
     found.extend(roots.filter_map(|root| unfit(root)));
+    found.extend(setup.users_file.as_ref().and_then(open_to_all));
     let faults = certificate_faults(config).into_iter();
     found.extend(faults.map(|what| Finding { what, remedy: "give --tls good certificates, each with its key" }));
     found
@@ -111,6 +113,13 @@ fn unfit(path: &Path) -> Option<Finding> {
     }
 }
 
+/// Whatever else is wrong with it, `serve` says at once.
+fn open_to_all(file: &UsersFile) -> Option<Finding> {
+    let mode = fs::metadata(&file.path).ok()?.mode();
+    let what = format!("--users {} can be read or written by everybody on this machine", file.path.display());
+    (mode & 0o006 != 0).then_some(()).and_then(|()| finding(what, "chmod o-rw it"))
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
@@ -134,7 +143,8 @@ mod tests {
         let config = Config::default();
         let (users, unfinished) = (Users::default(), Unfinished::default());
         let (providers, generated) = (Providers::default(), Vec::new());
-        let mut good = Setup { config, root: Some(root.path().into()), unfinished, users, providers, generated };
+        let mut good =
+            Setup { config, root: Some(root.path().into()), unfinished, users, users_file: None, providers, generated };
         good.config.listen = vec!["127.0.0.1:0".parse().unwrap()];
         assert_eq!(said(&good), [] as [&str; 0]);
 

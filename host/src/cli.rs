@@ -6,7 +6,7 @@ mod tls;
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -18,7 +18,7 @@ pub(crate) use providers::{MAIN, Providers};
 use tls::TlsArgs;
 
 use crate::firewall::Tool;
-use wasi_ftpd_host::accounts::{Password, User, Users, generate_password, is_anonymous};
+use wasi_ftpd_host::accounts::{Password, User, Users, UsersFile, generate_password, is_anonymous};
 use wasi_ftpd_host::config::{ActivePort, Config, LISTEN, Limits};
 use wasi_ftpd_host::storage::{Permissions, Unfinished};
 
@@ -76,11 +76,15 @@ pub(crate) struct ServeArgs {
     #[arg(long = "user", value_name = "NAME[:PASSWORD]", help_heading = WHO)]
     users: Vec<String>,
 
-    /// Let those whom --user names change files, not only read them
+    /// Let in whom FILE names, a line each: NAME:HASH (`openssl passwd -6`), and :ro or :rw behind it
+    #[arg(long = "users", value_name = "FILE", help_heading = WHO)]
+    users_file: Option<PathBuf>,
+
+    /// Let those users change files, not only read them
     #[arg(long, help_heading = WHO)]
     writable: bool,
 
-    /// Let anybody in, to read only [default: if there is no --user]
+    /// Let anybody in, to read only [default: if there are no users]
     #[arg(long, help_heading = WHO)]
     anonymous: bool,
 
@@ -147,7 +151,9 @@ pub(crate) struct Setup {
     pub(crate) root: Option<PathBuf>,
     /// What becomes of uploads that are cut short.
     pub(crate) unfinished: Unfinished,
+    /// Those that were typed, and anonymous.
     pub(crate) users: Users,
+    pub(crate) users_file: Option<UsersFile>,
     pub(crate) providers: Providers,
     /// The passwords that the operator is to be told.
     pub(crate) generated: Vec<GeneratedPassword>,
@@ -179,12 +185,23 @@ impl ServeArgs {
             );
         }
         ensure!(
-            !self.writable || !self.users.is_empty(),
+            !self.writable || !self.users.is_empty() || self.users_file.is_some(),
             "--writable: nobody may write, since anonymous only reads; add --user NAME"
         );
         let providers = self.providers.providers()?;
-        let anonymous = self.anonymous || (self.users.is_empty() && providers.accounts.is_none());
-        let (users, generated) = users(&self.users, self.writable)?;
+        let nobody = self.users.is_empty() && self.users_file.is_none() && providers.accounts.is_none();
+        let permissions = if self.writable { Permissions::ALL } else { Permissions::READ_ONLY };
+        let (users, generated) = users(&self.users, permissions)?;
+        let users_file = self.users_file.map(|path| UsersFile { path, permissions });
+        if let (Some(file), Some(root)) = (&users_file, &self.root) {
+            let path = &file.path;
+            let real = |path: &Path| path.canonicalize().with_context(|| format!("cannot read {}", path.display()));
+            ensure!(
+                !real(path)?.starts_with(real(root)?),
+                "--users {}: clients could read it, since it lies in the served directory; move it",
+                path.display()
+            );
+        }
 
         let mut config = Config { tls, ..Config::default() };
         config.listen = if self.listen.is_empty() { vec![LISTEN] } else { self.listen };
@@ -211,7 +228,8 @@ impl ServeArgs {
             config,
             root: self.root,
             unfinished: self.unfinished_uploads.unwrap_or_default(),
-            users: Users::new(users, anonymous),
+            users: Users::new(users, self.anonymous || nobody),
+            users_file,
             providers,
             generated,
         })
@@ -220,8 +238,7 @@ impl ServeArgs {
 
 /// The users, and the passwords that had to be made up for them. Checked here and not by clap, which would
 /// repeat a password in its error.
-fn users(typed: &[String], writable: bool) -> Result<(Vec<User>, Vec<GeneratedPassword>)> {
-    let permissions = if writable { Permissions::ALL } else { Permissions::READ_ONLY };
+fn users(typed: &[String], permissions: Permissions) -> Result<(Vec<User>, Vec<GeneratedPassword>)> {
     let (mut users, mut generated) = (Vec::<User>::new(), Vec::new());
     for typed in typed {
         let (name, password) = typed.split_once(':').map_or((&typed[..], None), |(name, after)| (name, Some(after)));

@@ -180,34 +180,39 @@ pub struct Connection(pub(crate) Arc<Control>);
 
 impl SessionCtx {
     /// Whether a user may stay logged in when commands are clear again.
-    fn lets_clear(&self) -> bool {
-        self.shared.tls.as_ref().is_some_and(|tls| tls.settings.clear_commands) && !self.control.implicit
+    fn lets_clear(&self, control: &Control) -> bool {
+        self.shared.tls.as_ref().is_some_and(|tls| tls.settings.clear_commands) && !control.implicit
+    }
+
+    fn connection(&self, connection: &Resource<Connection>) -> wasmtime::Result<Arc<Control>> {
+        Ok(self.table.get(connection)?.0.clone())
     }
 }
 
 impl Host for SessionCtx {
-    fn get_connection(&mut self) -> wasmtime::Result<Resource<Connection>> {
-        Ok(self.table.push(Connection(self.control.clone()))?)
+    async fn get_connection(&mut self) -> wasmtime::Result<Resource<Connection>> {
+        let control = self.client().await?;
+        Ok(self.table.push(Connection(control))?)
     }
 }
 
 impl HostConnection for SessionCtx {
-    fn input(&mut self, _: Resource<Connection>) -> wasmtime::Result<Resource<DynInputStream>> {
-        let input: DynInputStream = Box::new(Input(self.control.clone()));
+    fn input(&mut self, connection: Resource<Connection>) -> wasmtime::Result<Resource<DynInputStream>> {
+        let input: DynInputStream = Box::new(Input(self.connection(&connection)?));
         Ok(self.table.push(input)?)
     }
 
-    fn output(&mut self, _: Resource<Connection>) -> wasmtime::Result<Resource<DynOutputStream>> {
-        let output: DynOutputStream = Box::new(Output(self.control.clone()));
+    fn output(&mut self, connection: Resource<Connection>) -> wasmtime::Result<Resource<DynOutputStream>> {
+        let output: DynOutputStream = Box::new(Output(self.connection(&connection)?));
         Ok(self.table.push(output)?)
     }
 
-    fn local_address(&mut self, _: Resource<Connection>) -> wasmtime::Result<SocketAddress> {
-        Ok(to_wit(self.control.local))
+    fn local_address(&mut self, connection: Resource<Connection>) -> wasmtime::Result<SocketAddress> {
+        Ok(to_wit(self.connection(&connection)?.local))
     }
 
-    fn remote_address(&mut self, _: Resource<Connection>) -> wasmtime::Result<SocketAddress> {
-        Ok(to_wit(self.control.remote))
+    fn remote_address(&mut self, connection: Resource<Connection>) -> wasmtime::Result<SocketAddress> {
+        Ok(to_wit(self.connection(&connection)?.remote))
     }
 
     fn tls_policy(&mut self, _: Resource<Connection>) -> wasmtime::Result<TlsPolicy> {
@@ -219,25 +224,26 @@ impl HostConnection for SessionCtx {
         })
     }
 
-    fn protection(&mut self, _: Resource<Connection>) -> wasmtime::Result<Option<Protection>> {
-        Ok(self.control.protection().map(|description| Protection { description }))
+    fn protection(&mut self, connection: Resource<Connection>) -> wasmtime::Result<Option<Protection>> {
+        Ok(self.connection(&connection)?.protection().map(|description| Protection { description }))
     }
 
-    fn start_tls(&mut self, _: Resource<Connection>) -> wasmtime::Result<Resource<Handshake>> {
-        let handshake = Handshake::new(&self.shared, self.control.clone(), self.host.as_deref());
+    fn start_tls(&mut self, connection: Resource<Connection>) -> wasmtime::Result<Resource<Handshake>> {
+        let handshake = Handshake::new(&self.shared, self.connection(&connection)?, self.host.as_deref());
         Ok(self.table.push(handshake)?)
     }
 
-    fn may_stop_tls(&mut self, _: Resource<Connection>) -> wasmtime::Result<bool> {
-        Ok(self.lets_clear())
+    fn may_stop_tls(&mut self, connection: Resource<Connection>) -> wasmtime::Result<bool> {
+        Ok(self.lets_clear(&*self.connection(&connection)?))
     }
 
-    fn stop_tls(&mut self, _: Resource<Connection>) -> wasmtime::Result<()> {
-        if !self.control.implicit {
-            if !self.lets_clear() {
+    fn stop_tls(&mut self, connection: Resource<Connection>) -> wasmtime::Result<()> {
+        let control = self.connection(&connection)?;
+        if !control.implicit {
+            if !self.lets_clear(&control) {
                 self.user = None;
             }
-            self.control.stop_tls();
+            control.stop_tls();
         }
         Ok(())
     }
@@ -250,19 +256,20 @@ impl HostConnection for SessionCtx {
         Ok(known)
     }
 
-    fn idle_limit(&mut self, _: Resource<Connection>) -> wasmtime::Result<(u32, u32)> {
+    fn idle_limit(&mut self, connection: Resource<Connection>) -> wasmtime::Result<(u32, u32)> {
+        let control = self.connection(&connection)?;
         let limits = &self.shared.config.limits;
         let seconds = |limit: Duration| u32::try_from(limit.as_secs()).unwrap_or(u32::MAX).max(1);
-        Ok((seconds(self.control.activity.idle(limits)), seconds(limits.idle)))
+        Ok((seconds(control.activity.idle(limits)), seconds(limits.idle)))
     }
 
-    fn set_idle_limit(&mut self, _: Resource<Connection>, seconds: u32) -> wasmtime::Result<()> {
-        self.control.activity.set_idle(seconds);
+    fn set_idle_limit(&mut self, connection: Resource<Connection>, seconds: u32) -> wasmtime::Result<()> {
+        self.connection(&connection)?.activity.set_idle(seconds);
         Ok(())
     }
 
-    fn ending(&mut self, _: Resource<Connection>) -> wasmtime::Result<Option<Ending>> {
-        Ok(self.control.activity.ending())
+    fn ending(&mut self, connection: Resource<Connection>) -> wasmtime::Result<Option<Ending>> {
+        Ok(self.connection(&connection)?.activity.ending())
     }
 
     fn subscribe_ending(&mut self, connection: Resource<Connection>) -> wasmtime::Result<Resource<DynPollable>> {

@@ -15,6 +15,8 @@ pub(crate) struct Introduction {
     root: PathBuf,
     /// The component that says who may log in.
     accounts: Option<PathBuf>,
+    /// The file of its users.
+    users_file: Option<PathBuf>,
     anonymous: bool,
     users: Vec<String>,
     writable: bool,
@@ -31,6 +33,7 @@ impl Introduction {
         Self {
             root: storage.or(setup.root.clone()).unwrap_or_default(),
             accounts: setup.providers.accounts.as_ref().map(|settings| settings.component.clone()),
+            users_file: setup.users_file.as_ref().map(|file| file.path.clone()),
             anonymous: setup.users.anonymous(),
             users: users.iter().map(|user| String::from_utf8_lossy(&user.name).into_owned()).collect(),
             writable: users.iter().any(|user| user.permissions.contains(Permissions::WRITE)),
@@ -73,6 +76,9 @@ impl Introduction {
         }
         if let Some(accounts) = &self.accounts {
             let _ = writeln!(text, "  to   whom {} lets in", accounts.display());
+        }
+        if let Some(file) = &self.users_file {
+            let _ = writeln!(text, "  to   whom {} names", file.display());
         }
         if self.anonymous {
             text.push_str("  to   anonymous, to read\n");

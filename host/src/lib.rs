@@ -49,6 +49,7 @@ mod data;
 mod ending;
 mod engine;
 mod handshake;
+mod instance;
 mod line;
 mod listen;
 mod now;

@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use cli::{Cli, Command, FirewallArgs, ServeArgs};
 use introduction::Introduction;
-use parts::Provider;
+use parts::Part;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
@@ -60,9 +60,9 @@ fn serve(arguments: ServeArgs) -> Result<()> {
     machine::prepare(setup.config.limits.connections);
     let tls = setup.config.tls.is_some();
     let introduction = Introduction::new(&setup);
-    let (builder, providers) = parts::assemble(setup)?;
+    let (builder, parts) = parts::assemble(setup)?;
     // If there is nothing to read again, a terminal that is closed ends the server.
-    let can_reload = tls || !providers.is_empty();
+    let can_reload = tls || !parts.is_empty();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
     let served = runtime.block_on(async {
         let server = builder.bind()?;
@@ -72,14 +72,14 @@ fn serve(arguments: ServeArgs) -> Result<()> {
         let _ = std::io::stdout().write_all(text.as_bytes());
         let mut hangup = can_reload.then(|| signal(SignalKind::hangup())).transpose()?;
         let reload = server.reload();
-        for provider in providers.clone() {
-            tokio::spawn(provider.watch());
+        for part in parts.clone() {
+            tokio::spawn(part.watch());
         }
         let mut reloading = async || match &mut hangup {
             Some(hangup) => {
                 while hangup.recv().await.is_some() {
                     reload();
-                    providers.iter().for_each(Provider::reload);
+                    parts.iter().for_each(Part::reload);
                 }
             }
             None => std::future::pending().await,

@@ -1,10 +1,10 @@
 //! One session: an instance of the component, its store, and what it was given.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use log::{info, warn};
-use tokio::sync::{Mutex, watch};
+use tokio::sync::{Mutex, oneshot, watch};
 use tokio::time::timeout;
 use wasmtime::component::ResourceTable;
 use wasmtime::error::Context;
@@ -14,6 +14,7 @@ use wasmtime_wasi_io::IoView;
 
 use crate::control::{Control, UNAVAILABLE};
 use crate::events::What;
+use crate::instance::Instance;
 use crate::server::Shared;
 use crate::tunables;
 
@@ -21,7 +22,9 @@ use crate::tunables;
 pub(crate) struct SessionCtx {
     pub(crate) table: ResourceTable,
     pub(crate) shared: Arc<Shared>,
-    pub(crate) control: Arc<Control>,
+    /// The client's, once it is there.
+    control: Option<Arc<Control>>,
+    coming: Option<oneshot::Receiver<Arc<Control>>>,
     /// The name that the client has given (HOST), if it is one of the server's.
     pub(crate) host: Option<String>,
     /// The name of who logged in.
@@ -45,18 +48,18 @@ pub(crate) struct SessionCtx {
 }
 
 impl SessionCtx {
-    fn new(shared: Arc<Shared>, control: Arc<Control>) -> Self {
+    fn new(shared: Arc<Shared>, coming: oneshot::Receiver<Arc<Control>>) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_RESOURCES);
         let limits = StoreLimitsBuilder::new()
             .memory_size(usize::try_from(tunables::MAX_MEMORY).unwrap_or(usize::MAX))
             .table_elements(MAX_TABLE_ELEMENTS)
             .build();
-        let moved = control.activity.last();
         Self {
             table,
             shared,
-            control,
+            control: None,
+            coming: Some(coming),
             host: None,
             user: None,
             login_failures: 0,
@@ -67,7 +70,7 @@ impl SessionCtx {
             works: Arc::default(),
             disk: Arc::default(),
             epochs: 0,
-            moved,
+            moved: tokio::time::Instant::now(),
             waited: false,
         }
     }
@@ -75,8 +78,9 @@ impl SessionCtx {
     /// An epoch has passed while the guest ran. It goes on after others had their turn, unless it has
     /// computed for very long without a single octet moving.
     fn epoch(&mut self) -> wasmtime::Result<UpdateDeadline> {
-        let moved = self.control.activity.last();
-        if moved != self.moved {
+        if let Some(moved) = self.control.as_ref().map(|control| control.activity.last())
+            && moved != self.moved
+        {
             (self.moved, self.epochs) = (moved, 0);
         }
         if !std::mem::take(&mut self.waited) {
@@ -93,9 +97,23 @@ impl SessionCtx {
         self.waited = true;
     }
 
+    /// Wait for the client.
+    pub(crate) async fn client(&mut self) -> wasmtime::Result<Arc<Control>> {
+        if let Some(coming) = self.coming.take() {
+            self.control = Some(coming.await.context("there was no client")?);
+            self.waited();
+        }
+        self.control().cloned()
+    }
+
+    /// The control connection. A guest that has not asked for it is ended.
+    pub(crate) fn control(&self) -> wasmtime::Result<&Arc<Control>> {
+        self.control.as_ref().context("the session has not asked for its connection")
+    }
+
     /// The client, for logs.
     pub(crate) fn peer(&self) -> IpAddr {
-        self.control.remote.ip()
+        self.control.as_ref().map_or(Ipv4Addr::UNSPECIFIED.into(), |control| control.remote.ip())
     }
 }
 
@@ -116,7 +134,7 @@ pub(crate) fn share(all: &Arc<()>, most: usize) -> Option<Arc<()>> {
     (Arc::strong_count(all) <= most).then(|| all.clone())
 }
 
-/// Serve one client in a fresh instance. Whatever goes wrong in it ends here.
+/// Serve one client in an instance of its own. Whatever goes wrong in it ends here.
 pub(crate) async fn run(shared: Arc<Shared>, control: Arc<Control>, mut stop: watch::Receiver<bool>) {
     let peer = control.remote;
     info!("{peer}: connected");
@@ -125,7 +143,7 @@ pub(crate) async fn run(shared: Arc<Shared>, control: Arc<Control>, mut stop: wa
     }
     let limits = &shared.config.limits;
     let ended = tokio::select! {
-        ended = instance(shared.clone(), control.clone()) => ended,
+        ended = Instance::take(&shared).serve(control.clone()) => ended,
         () = control.activity.watch(limits, &mut stop) => Err(anyhow::anyhow!("did not end when told to")),
         never = control.pump() => match never {},
     };
@@ -145,9 +163,10 @@ pub(crate) async fn run(shared: Arc<Shared>, control: Arc<Control>, mut stop: wa
     }
 }
 
-async fn instance(shared: Arc<Shared>, control: Arc<Control>) -> anyhow::Result<()> {
+/// Run the guest, for the client that is coming.
+pub(crate) async fn guest(shared: Arc<Shared>, coming: oneshot::Receiver<Arc<Control>>) -> anyhow::Result<()> {
     let engine = shared.engine.clone();
-    let mut store = Store::new(engine.wasmtime(), SessionCtx::new(shared, control));
+    let mut store = Store::new(engine.wasmtime(), SessionCtx::new(shared, coming));
     store.limiter(|ctx| &mut ctx.limits);
     store.set_hostcall_fuel(HOSTCALL_FUEL);
     store.set_epoch_deadline(1);

@@ -1,6 +1,7 @@
 //! The threads that sessions run on, one for each processor. A session stays where it began, so that none of its
 //! steps wakes another thread.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
@@ -10,6 +11,9 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
+use tokio::time::sleep;
+
+use crate::instance;
 
 /// The threads. When they are dropped, what still runs on them is dropped as well; so none of it may own them.
 pub(crate) struct Threads(Vec<Thread>);
@@ -31,21 +35,39 @@ struct Worker {
 }
 
 /// One for each processor.
+pub(crate) fn count() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Start them.
 pub(crate) fn start() -> io::Result<(Threads, Workers)> {
-    let count = thread::available_parallelism().map_or(1, usize::from);
     let (mut threads, mut workers) = (Threads(Vec::new()), Vec::new());
-    for number in 0..count {
+    for number in 0..count() {
         let runtime = Builder::new_current_thread().enable_all().thread_name("disk").build()?;
         workers.push(Worker { handle: runtime.handle().clone(), sessions: Arc::default() });
         let (running, ended) = oneshot::channel::<()>();
         let handle = thread::Builder::new().name(format!("session-{number}")).spawn(move || {
-            let _ = runtime.block_on(ended);
+            runtime.block_on(async {
+                tokio::select! {
+                    _ = ended => {}
+                    never = tick() => match never {},
+                }
+            });
             // A disk that hangs must not keep us.
             runtime.shutdown_timeout(HANGING);
+            instance::let_go();
         })?;
         threads.0.push(Thread { running: Some(running), handle: Some(handle) });
     }
     Ok((threads, Workers(workers.into())))
+}
+
+/// A timer that is always due soon: whoever sets a later one, as each session does all the time, need not interrupt the
+/// wait for sockets.
+async fn tick() -> Infallible {
+    loop {
+        sleep(TICK).await;
+    }
 }
 
 impl Workers {
@@ -95,8 +117,10 @@ impl Drop for Counted {
     }
 }
 
+const TICK: Duration = Duration::from_secs(1);
+
 /// Threads that accept connections.
-const ACCEPTING: usize = 2;
+const ACCEPTING: usize = 1;
 
 /// How long work that waits for a disk may go on when everything else has ended.
 const HANGING: Duration = Duration::from_secs(1);

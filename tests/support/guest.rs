@@ -7,7 +7,14 @@
 /// * `$passive`: `data-port.passive`; what comes of it is kept,
 /// * `$end`: wait until the host wants the session to end,
 /// * `$run`: itself.
+///
+/// It runs once it has a client.
 pub fn guest(body: &str) -> Vec<u8> {
+    hasty(&format!("(drop (call $get)) {body}"))
+}
+
+/// The same, and it runs before there is a client.
+pub fn hasty(body: &str) -> Vec<u8> {
     wat::parse_str(COMPONENT.replace("BODY", body)).unwrap()
 }
 

@@ -13,7 +13,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use wasi_ftpd_host::Server;
-use wasi_ftpd_host::accounts::{Password, User, Users};
+use wasi_ftpd_host::accounts::{Listed, Password, User, Users};
 use wasi_ftpd_host::config::Config;
 use wasi_ftpd_host::storage::{Permissions, Unfinished, Volume};
 
@@ -75,7 +75,7 @@ impl Host {
             false => Users::new(vec![user("user", "secret", Permissions::ALL)], true),
         };
         let files = Volume::open_root(root.path(), Permissions::ALL).unwrap().with_unfinished(setup.unfinished);
-        let mut builder = Server::builder(users.within(files)).config(setup.config);
+        let mut builder = Server::builder(Listed::new(users, None, files).unwrap()).config(setup.config);
         if let Some(component) = component {
             builder = builder.component(component);
         }

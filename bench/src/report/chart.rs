@@ -13,13 +13,14 @@ pub(crate) fn svg(results: &Results) -> String {
          viewBox=\"0 0 {WIDTH} {height}\" font-family=\"sans-serif\" font-size=\"11\">\n\
          <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
     );
-    for (at, name) in results.servers.iter().enumerate() {
+    for (at, kind) in results.servers.iter().enumerate() {
         let x = LEFT + at * LEGEND;
         let _ = writeln!(
             text,
-            "<rect x=\"{x}\" y=\"8\" width=\"10\" height=\"10\" fill=\"{}\"/><text x=\"{}\" y=\"17\">{name}</text>",
+            "<rect x=\"{x}\" y=\"8\" width=\"10\" height=\"10\" fill=\"{}\"/><text x=\"{}\" y=\"17\">{}</text>",
             color(at),
             x + 14,
+            kind.name,
         );
     }
     for (at, row) in results.rows.iter().enumerate() {
@@ -61,7 +62,7 @@ fn draw(text: &mut String, row: &Row, y: usize) {
 }
 
 fn color(at: usize) -> &'static str {
-    ["#0b6e4f", "#8d99ae", "#c9ada7", "#e09f3e", "#5f9ea0", "#b56576"].get(at).copied().unwrap_or("#999999")
+    ["#0b6e4f", "#74c69d", "#8d99ae", "#c9ada7", "#e09f3e", "#5f9ea0", "#b56576"].get(at).copied().unwrap_or("#999999")
 }
 
 const WIDTH: usize = 900;

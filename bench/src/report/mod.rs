@@ -41,7 +41,7 @@ fn sorted(mut values: Vec<f64>) -> Vec<f64> {
 
 impl Row {
     fn summaries(&self) -> Vec<Option<Summary>> {
-        self.figures.iter().map(|figures| Summary::new(figures)).collect()
+        self.figures.iter().map(|(_, figures)| Summary::new(figures)).collect()
     }
 
     /// How much better `one` is than `other`.
@@ -50,24 +50,24 @@ impl Row {
     }
 
     /// The best peer of the first server.
-    fn best_peer(&self, summaries: &[Option<Summary>]) -> Option<(usize, f64)> {
-        let peers = summaries.iter().enumerate().skip(1);
-        let known = peers.filter_map(|(at, summary)| Some((at, summary.as_ref()?.median)));
+    fn best_peer(&self) -> Option<(&'static str, f64)> {
+        let peers = self.figures.iter().filter(|(kind, _)| !kind.ours);
+        let known = peers.filter_map(|(kind, figures)| Some((kind.name, Summary::new(figures)?.median)));
         known.max_by(|one, other| self.better(one.1, other.1).total_cmp(&1.0))
     }
 
     /// How much better the first server is than its best peer.
     fn ratio(&self) -> Option<f64> {
-        let summaries = self.summaries();
-        let ours = summaries.first()?.as_ref()?.median;
-        let (_, best) = self.best_peer(&summaries)?;
-        Some(self.better(ours, best))
+        let (_, ours) = self.figures.first()?;
+        let (_, best) = self.best_peer()?;
+        Some(self.better(Summary::new(ours)?.median, best))
     }
 }
 
 /// A table in Markdown: medians, their spread, and the processor time.
 pub(crate) fn table(results: &Results) -> String {
-    let mut text = format!("| scenario | limit | {} | best peer | ratio |\n", results.servers.join(" | "));
+    let names: Vec<_> = results.servers.iter().map(|kind| kind.name).collect();
+    let mut text = format!("| scenario | limit | {} | best peer | ratio |\n", names.join(" | "));
     let _ = writeln!(text, "|{}", "---|".repeat(results.servers.len() + 4));
     for row in &results.rows {
         let summaries = row.summaries();
@@ -75,7 +75,7 @@ pub(crate) fn table(results: &Results) -> String {
         for summary in &summaries {
             let _ = write!(text, "| {} ", cell(*summary));
         }
-        let best = row.best_peer(&summaries).and_then(|(at, _)| results.servers.get(at)).copied().unwrap_or("–");
+        let best = row.best_peer().map_or("–", |(name, _)| name);
         let ratio = row.ratio().map_or_else(|| "–".to_owned(), |ratio| format!("{ratio:.2}"));
         let _ = writeln!(text, "| {best} | {ratio} |");
     }
@@ -109,8 +109,8 @@ pub(crate) fn json(results: &Results) -> Result<String> {
         figures.iter().map(|figures| json!({ "value": figures.value, "cpu_seconds": figures.cpu })).collect()
     };
     let rows = results.rows.iter().map(|row| {
-        let servers = results.servers.iter().zip(&row.figures);
-        let servers: serde_json::Map<_, _> = servers.map(|(name, row)| ((*name).to_owned(), figures(row))).collect();
+        let servers = row.figures.iter().map(|(kind, row)| (kind.name.to_owned(), figures(row)));
+        let servers: serde_json::Map<_, _> = servers.collect();
         json!({
             "scenario": row.scenario.name,
             "unit": row.scenario.unit,

@@ -47,13 +47,13 @@ pub(super) const SMALL: &[Scenario] = &[
 ];
 
 pub(super) const PROTECTED: &[Scenario] = &[
-    Scenario { name: "TLS RETR, 1 stream", run: |turn| down(turn, 1, TLS), ..BIG_FILES },
-    Scenario { name: "TLS RETR, 4 streams", run: |turn| down(turn, 4, TLS), ..BIG_FILES },
-    Scenario { name: "TLS STOR, 1 stream", run: |turn| up(turn, 1, TLS), ..BIG_FILES },
-    Scenario { name: "TLS STOR, 4 streams", run: |turn| up(turn, 4, TLS), ..BIG_FILES },
-    Scenario { name: "TLS RETR 1 KiB, 1 session", run: |turn| small_down(turn, 1, TLS), ..SMALL_FILES },
-    Scenario { name: "TLS RETR 1 KiB, 4 sessions", run: |turn| small_down(turn, 4, TLS), ..SMALL_FILES },
-    Scenario { name: "TLS STOR 1 KiB, 1 session", run: |turn| small_up(turn, 1, TLS), ..SMALL_FILES },
+    Scenario { name: "TLS RETR, 1 stream", run: |turn| down(turn, 1, TLS), ..BIG_TLS },
+    Scenario { name: "TLS RETR, 4 streams", run: |turn| down(turn, 4, TLS), ..BIG_TLS },
+    Scenario { name: "TLS STOR, 1 stream", run: |turn| up(turn, 1, TLS), ..BIG_TLS },
+    Scenario { name: "TLS STOR, 4 streams", run: |turn| up(turn, 4, TLS), ..BIG_TLS },
+    Scenario { name: "TLS RETR 1 KiB, 1 session", run: |turn| small_down(turn, 1, TLS), ..SMALL_TLS },
+    Scenario { name: "TLS RETR 1 KiB, 4 sessions", run: |turn| small_down(turn, 4, TLS), ..SMALL_TLS },
+    Scenario { name: "TLS STOR 1 KiB, 1 session", run: |turn| small_up(turn, 1, TLS), ..SMALL_TLS },
 ];
 
 /// How data connections are.
@@ -68,7 +68,9 @@ const ACTIVE: How = How { active: true, ..CLEAR };
 const TLS: How = How { protected: true, ..CLEAR };
 
 const BIG_FILES: Scenario = Scenario { unit: "MB/s", cpu_per: "GB", ..PLAIN };
+const BIG_TLS: Scenario = Scenario { needs: &[Feature::Tls], ..BIG_FILES };
 const SMALL_FILES: Scenario = Scenario { unit: "files/s", cpu_per: "1,000 files", ..PLAIN };
+const SMALL_TLS: Scenario = Scenario { needs: &[Feature::Tls], ..SMALL_FILES };
 
 fn log_in(turn: &Turn, how: How) -> Result<Client> {
     let mut client = turn.log_in(how.protected)?;

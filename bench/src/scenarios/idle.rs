@@ -9,10 +9,10 @@ use crate::servers::Feature;
 pub(super) const ALL: &[Scenario] = &[
     Scenario { name: "idle session, of 1,000", run: |turn| idle(turn, 0, false), ..IDLE },
     Scenario { name: "idle session, of 5,000", needs: &[Feature::Thousands], run: |turn| idle(turn, 1, false), ..IDLE },
-    Scenario { name: "idle TLS session, of 1,000", run: |turn| idle(turn, 0, true), ..IDLE },
+    Scenario { name: "idle TLS session, of 1,000", needs: &[Feature::Tls], run: |turn| idle(turn, 0, true), ..IDLE },
     Scenario {
         name: "idle TLS session, of 5,000",
-        needs: &[Feature::Thousands],
+        needs: &[Feature::Tls, Feature::Thousands],
         run: |turn| idle(turn, 1, true),
         ..IDLE
     },

@@ -4,6 +4,7 @@ use anyhow::Result;
 
 use super::{Figures, PLAIN, Scenario, Turn, load};
 use crate::client::Client;
+use crate::servers::Feature;
 use crate::tls::Sessions;
 
 pub(super) const ALL: &[Scenario] = &[
@@ -14,11 +15,12 @@ pub(super) const ALL: &[Scenario] = &[
 ];
 
 pub(super) const PROTECTED: &[Scenario] = &[
-    Scenario { name: "TLS log-ins, 1 at a time", run: |turn| protected(turn, 1), ..LOG_INS },
-    Scenario { name: "TLS log-ins, 16 at a time", run: |turn| protected(turn, 16), ..LOG_INS },
+    Scenario { name: "TLS log-ins, 1 at a time", run: |turn| protected(turn, 1), ..TLS_LOG_INS },
+    Scenario { name: "TLS log-ins, 16 at a time", run: |turn| protected(turn, 16), ..TLS_LOG_INS },
 ];
 
 const LOG_INS: Scenario = Scenario { unit: "log-ins/s", cpu_per: "1,000 log-ins", ..PLAIN };
+const TLS_LOG_INS: Scenario = Scenario { needs: &[Feature::Tls], ..LOG_INS };
 const GREETINGS: Scenario = Scenario { unit: "µs", lower_is_better: true, cpu_per: "1,000 sessions", ..PLAIN };
 
 fn log_ins(turn: &Turn, workers: usize) -> Result<Figures> {

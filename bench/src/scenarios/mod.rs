@@ -1,6 +1,7 @@
 //! What is measured: each scenario is a load on one server, and what is made of it.
 
 mod commands;
+mod crowds;
 mod files;
 mod idle;
 mod lists;
@@ -59,7 +60,7 @@ impl Turn<'_> {
 pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
     [files::BIG, files::SMALL, commands::ALL, logins::ALL, lists::ALL, mixed::ALL, files::PROTECTED, logins::PROTECTED]
         .into_iter()
-        .chain([idle::ALL])
+        .chain([crowds::ALL, idle::ALL])
         .flatten()
 }
 

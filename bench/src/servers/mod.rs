@@ -1,6 +1,7 @@
 //! The servers, each with settings that are fair to it: sendfile where there is a switch, no names looked up, no
 //! delays, no transfer log, no limit in the way, and the cheapest hash of passwords that it knows.
 
+mod command_wasm;
 mod proftpd;
 mod pure_ftpd;
 mod pyftpdlib;
@@ -24,6 +25,8 @@ use crate::tls::Identity;
 /// A kind of server.
 pub(crate) struct Kind {
     pub(crate) name: &'static str,
+    /// It is no peer.
+    pub(crate) ours: bool,
     /// What it cannot do.
     pub(crate) lacks: &'static [Feature],
     /// The user that is let in.
@@ -39,6 +42,7 @@ pub(crate) struct Kind {
 pub(crate) enum Feature {
     Active,
     Mlsd,
+    Tls,
     /// Thousands of sessions, which are thousands of processes.
     Thousands,
 }
@@ -47,6 +51,8 @@ pub(crate) enum Feature {
 struct Setup<'a> {
     group: &'a Group,
     program: &'a Path,
+    /// command.wasm
+    component: &'a Path,
     root: &'a Path,
     port: u16,
     /// For its files.
@@ -88,8 +94,15 @@ impl Server {
         let scratch = tempfile::tempdir()?;
         let port = free_port()?;
         let identity = Identity::new(scratch.path())?;
-        let setup =
-            Setup { group: &group, program: &program, root, port, scratch: scratch.path(), identity: &identity };
+        let setup = Setup {
+            group: &group,
+            program: &program,
+            component: &plan.component,
+            root,
+            port,
+            scratch: scratch.path(),
+            identity: &identity,
+        };
         let log = std::fs::File::create(scratch.path().join("log"))?;
         let mut command = (kind.start)(&setup)?;
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
@@ -127,8 +140,15 @@ impl Drop for Server {
 }
 
 /// All of them, ours first.
-pub(crate) static KINDS: [&Kind; 6] =
-    [&wasi_ftpd::KIND, &vsftpd::KIND, &proftpd::KIND, &pure_ftpd::KIND, &pyftpdlib::KIND, &unftp::KIND];
+pub(crate) static KINDS: [&Kind; 7] = [
+    &wasi_ftpd::KIND,
+    &command_wasm::KIND,
+    &vsftpd::KIND,
+    &proftpd::KIND,
+    &pure_ftpd::KIND,
+    &pyftpdlib::KIND,
+    &unftp::KIND,
+];
 
 /// A port that was free a moment ago.
 fn free_port() -> Result<u16> {
@@ -144,5 +164,5 @@ const CHEAP_HASH: &str = "ab/z7EXUyF0fk";
 /// Data connections of every server, outside the range from which the kernel gives ports.
 const PASSIVE_PORTS: (u16, u16) = (61_000, 65_500);
 
-/// How long a server may take to start.
-const START: Duration = Duration::from_secs(10);
+/// How long a server may take to start: Wasmtime compiles the component first.
+const START: Duration = Duration::from_secs(30);

@@ -4,6 +4,7 @@ use super::{CHEAP_HASH, Feature, Kind, PASSIVE_PORTS, USER};
 
 pub(super) static KIND: Kind = Kind {
     name: "proftpd",
+    ours: false,
     lacks: &[Feature::Thousands],
     user: USER,
     program: |plan| plan.peers.join("proftpd-core/usr/sbin/proftpd"),

@@ -8,6 +8,7 @@ use super::{CHEAP_HASH, Feature, Kind, PASSIVE_PORTS, USER};
 
 pub(super) static KIND: Kind = Kind {
     name: "pure-ftpd",
+    ours: false,
     lacks: &[Feature::Thousands],
     user: USER,
     program: |plan| plan.peers.join("pure-ftpd/usr/sbin/pure-ftpd"),

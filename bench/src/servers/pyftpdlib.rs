@@ -5,6 +5,7 @@ use crate::client::PASSWORD;
 
 pub(super) static KIND: Kind = Kind {
     name: "pyftpdlib",
+    ours: false,
     lacks: &[],
     user: USER,
     program: |plan| plan.peers.join("python/bin/python3"),

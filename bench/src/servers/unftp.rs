@@ -4,6 +4,7 @@ use super::{Feature, Kind, PASSIVE_PORTS, USER, free_port};
 
 pub(super) static KIND: Kind = Kind {
     name: "unftp",
+    ours: false,
     lacks: &[Feature::Active],
     user: USER,
     program: |plan| plan.peers.join("unftp/bin/unftp"),

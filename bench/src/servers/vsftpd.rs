@@ -4,6 +4,7 @@ use super::{Feature, Kind, PASSIVE_PORTS};
 
 pub(super) static KIND: Kind = Kind {
     name: "vsftpd",
+    ours: false,
     lacks: &[Feature::Mlsd, Feature::Thousands],
     user: "anonymous",
     program: |plan| plan.peers.join("vsftpd/usr/sbin/vsftpd"),

@@ -5,6 +5,7 @@ use crate::client::PASSWORD;
 
 pub(super) static KIND: Kind = Kind {
     name: "wasi-ftpd",
+    ours: true,
     lacks: &[],
     user: USER,
     program: |plan| plan.program.clone(),

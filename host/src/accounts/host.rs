@@ -15,11 +15,11 @@ use crate::tls;
 
 impl wit::Host for SessionCtx {
     async fn authenticate_by_certificate(&mut self, user: Vec<u8>) -> wasmtime::Result<Option<wit::Grant>> {
-        let Some(certificate) = self.control.certificate() else { return Ok(None) };
+        let Some(certificate) = self.control()?.certificate() else { return Ok(None) };
         if !tls::names(&certificate).iter().any(|name| name.as_bytes() == user) {
             return Ok(None);
         }
-        match self.check(user, Proof::Certificate).await {
+        match self.check(user, Proof::Certificate).await? {
             Ok(account) => self.grant(account, true).await.map(Some),
             Err(_) => Ok(None),
         }
@@ -36,9 +36,9 @@ impl wit::Host for SessionCtx {
             return Ok(Err(wit::Denial::Denied));
         }
         let earliest = Instant::now() + limits.failure_delay;
-        let protected = !self.must_be_protected() || self.control.protection().is_some();
+        let protected = !self.must_be_protected() || self.control()?.protection().is_some();
         let checked = match protected {
-            true => self.check(user.clone(), Proof::Password(password)).await,
+            true => self.check(user.clone(), Proof::Password(password)).await?,
             false => Err(Denial::Unprotected),
         };
         let (peer, name) = (self.peer(), Printable(&user));
@@ -51,7 +51,7 @@ impl wit::Host for SessionCtx {
                 // a second.
                 sleep_until(earliest).await;
                 if self.login_failures >= self.shared.config.limits.login_failures {
-                    self.control.activity.end(Ending::LoginFailures);
+                    self.control()?.activity.end(Ending::LoginFailures);
                 }
                 wit::Denial::Denied
             }
@@ -76,13 +76,14 @@ impl SessionCtx {
     }
 
     /// Ask the accounts, when it is this session's turn.
-    async fn check(&mut self, name: Vec<u8>, proof: Proof) -> Result<Account, Denial> {
+    async fn check(&mut self, name: Vec<u8>, proof: Proof) -> wasmtime::Result<Result<Account, Denial>> {
+        let control = self.control()?;
         let log_in = LogIn {
             name,
             proof,
-            peer: self.control.remote,
-            local: self.control.local,
-            tls: self.control.protection().is_some(),
+            peer: control.remote,
+            local: control.local,
+            tls: control.protection().is_some(),
             host: self.host.clone(),
         };
         let shared = self.shared.clone();
@@ -93,7 +94,7 @@ impl SessionCtx {
         });
         let answer = answer.await.unwrap_or(Err(Denial::Unavailable));
         self.waited();
-        answer
+        Ok(answer)
     }
 
     /// What a user who has logged in is given.
@@ -105,7 +106,7 @@ impl SessionCtx {
             warn!("{}: no directory to start in: {}", Printable(&name), Printable(&start));
             start = b"/".to_vec();
         }
-        self.control.activity.logged_in();
+        self.control()?.activity.logged_in();
         let volume = self.table.push(root.mount(permissions, self.shared.config.limits.answer))?;
         self.user = Some(name);
         self.report(What::LoggedIn { by_certificate }).await;

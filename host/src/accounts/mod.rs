@@ -1,6 +1,8 @@
 //! Who may log in, and to what. [`Users`] are those of a list; [`Accounts`] is for everything else.
 
+mod crypt;
 mod host;
+mod listed;
 mod users;
 
 use std::fmt;
@@ -11,6 +13,7 @@ use wasmtime_wasi_io::async_trait;
 
 use crate::storage::{Permissions, Root};
 
+pub use listed::{Listed, UsersFile};
 pub use users::{Identity, Password, User, Users, generate_password, is_anonymous};
 
 /// Who may log in, and to what.

@@ -1,19 +1,20 @@
 //! Users with passwords, and anonymous, that are known when the server starts.
 
 use std::fmt;
-use std::future::ready;
 use std::hint::black_box;
 
 use sha2::{Digest, Sha256};
 
-use super::{Account, Accounts, Denial, LogIn, Proof};
-use crate::storage::{Permissions, Root};
+use super::crypt::Crypt;
+use crate::storage::Permissions;
 
 /// Everybody who may log in, known when the server starts.
 #[derive(Clone, Debug, Default)]
 pub struct Users {
     users: Vec<User>,
     anonymous: bool,
+    /// What is hashed in the place of the password of somebody who has none of that kind, if anybody has.
+    decoy: Option<Crypt>,
 }
 
 /// One who logs in with a password.
@@ -27,10 +28,17 @@ pub struct User {
     pub permissions: Permissions,
 }
 
-/// A password, of which only the SHA-256 digest is kept: enough to hold in memory, where a slow hash
-/// would let strangers keep the processor busy; not enough to write down.
+/// A password, of which only a hash is kept.
 #[derive(Clone)]
-pub struct Password([u8; 32]);
+pub struct Password(Hash);
+
+#[derive(Clone)]
+enum Hash {
+    /// SHA-256: enough to hold in memory, and quick; not enough to write down.
+    Quick([u8; 32]),
+    /// Slow, so that whoever finds it learns little from it.
+    Slow(Crypt),
+}
 
 /// Who has logged in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,22 +52,21 @@ pub struct Identity {
 impl Users {
     /// These users and, if so wished, everybody else as anonymous, who may only look and take.
     pub fn new(users: Vec<User>, anonymous: bool) -> Self {
-        Self { users, anonymous }
+        let decoy = users.iter().find_map(|user| match &user.password.0 {
+            Hash::Quick(_) => None,
+            Hash::Slow(crypt) => Some(crypt.decoy()),
+        });
+        Self { users, anonymous, decoy }
     }
 
-    /// As the accounts of a server. All of them share `root`.
-    pub fn within(self, root: impl Into<Root>) -> impl Accounts {
-        let root = root.into();
-        move |log_in: LogIn| {
-            let found = match &log_in.proof {
-                Proof::Password(password) => self.check(&log_in.name, password),
-                Proof::Certificate => self.named(&log_in.name),
-            };
-            ready(match found {
-                Some(Identity { name, permissions }) => Ok(Account::new(name, root.clone(), permissions)),
-                None => Err(Denial::Denied),
-            })
-        }
+    /// Whether it takes milliseconds to check a password of that name.
+    pub(super) fn are_slow(&self, name: &[u8]) -> bool {
+        self.decoy.is_some() && !self.lets_in(name)
+    }
+
+    /// Whether whoever says that name is let in.
+    fn lets_in(&self, name: &[u8]) -> bool {
+        self.anonymous && is_anonymous(name)
     }
 
     /// Whether anonymous is let in.
@@ -81,17 +88,29 @@ impl Users {
     /// Whoever has that name and password. Takes as long for an unknown name as for a wrong password, so
     /// that names cannot be found out.
     pub fn check(&self, name: &[u8], password: &[u8]) -> Option<Identity> {
-        if self.anonymous && is_anonymous(name) {
+        if self.lets_in(name) {
             let name = ANONYMOUS.as_bytes().to_vec();
             return Some(Identity { name, permissions: Permissions::READ_ONLY });
         }
-        let given = Password::digest(password);
-        let mut found = None;
+        let given = Sha256::digest(password).into();
+        let (mut found, mut decoy) = (None, self.decoy.as_ref());
         for user in &self.users {
-            // Not `&&`: both are compared for every user.
-            if user.password.equals(&given) & (user.name == name) {
+            let named = user.name == name;
+            let right = match &user.password.0 {
+                Hash::Quick(digest) => equal(digest, &given),
+                Hash::Slow(crypt) if named => {
+                    decoy = None;
+                    crypt.is(password)
+                }
+                Hash::Slow(_) => false,
+            };
+            // Not `&&`: both are looked at for every user.
+            if right & named {
                 found = Some(user);
             }
+        }
+        if let Some(decoy) = decoy {
+            black_box(decoy.is(password));
         }
         let user = found.filter(|_| !password.is_empty())?;
         Some(Identity { name: user.name.clone(), permissions: user.permissions })
@@ -101,18 +120,19 @@ impl Users {
 impl Password {
     /// `None` for an empty password, which is none.
     pub fn new(password: &[u8]) -> Option<Self> {
-        (!password.is_empty()).then(|| Self::digest(password))
+        (!password.is_empty()).then(|| Self(Hash::Quick(Sha256::digest(password).into())))
     }
 
-    fn digest(password: &[u8]) -> Self {
-        Self(Sha256::digest(password).into())
+    /// One of which there is a hash by SHA-512-crypt: `$6$…` of crypt(3), of at most a million rounds.
+    pub fn parse(hash: &str) -> Option<Self> {
+        Crypt::parse(hash).map(|crypt| Self(Hash::Slow(crypt)))
     }
+}
 
-    /// In a time that does not tell where they differ.
-    fn equals(&self, other: &Self) -> bool {
-        let difference = self.0.iter().zip(&other.0).fold(0, |all, (a, b)| all | (a ^ b));
-        black_box(difference) == 0
-    }
+/// In a time that does not tell where they differ.
+fn equal(one: &[u8; 32], other: &[u8; 32]) -> bool {
+    let difference = one.iter().zip(other).fold(0, |all, (a, b)| all | (a ^ b));
+    black_box(difference) == 0
 }
 
 impl fmt::Debug for Password {

@@ -14,7 +14,7 @@ use super::PROVIDERS;
 #[derive(Args)]
 pub(crate) struct ProviderArgs {
     /// Ask this component who may log in; DIR is what it may read
-    #[arg(long, value_name = "FILE.wasm[,DIR]", conflicts_with_all = ["users", "writable", "anonymous"],
+    #[arg(long, value_name = "FILE.wasm[,DIR]", conflicts_with_all = ["users", "users_file", "writable", "anonymous"],
         help_heading = PROVIDERS)]
     accounts: Option<String>,
 

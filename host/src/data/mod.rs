@@ -58,7 +58,7 @@ impl HostDataPort for SessionCtx {
     fn open(&mut self, port: Resource<DataPort>, protected: bool) -> wasmtime::Result<()> {
         let required = self.shared.tls.as_ref().is_some_and(|tls| tls.settings.policy == TlsPolicy::RequiredForData);
         let protection = match protected {
-            true => self.control.bond().map(Some).ok_or(Error::Tls),
+            true => self.control()?.bond().map(Some).ok_or(Error::Tls),
             false if required => Err(Error::Unprotected),
             false => Ok(None),
         };
@@ -93,7 +93,7 @@ impl SessionCtx {
             return Ok(Err(Error::Refused));
         }
         let Some(share) = share(&self.ports, MAX_PORTS) else { return Ok(Err(Error::NoPort)) };
-        Ok(match make(&self.shared, &self.control, share) {
+        Ok(match make(&self.shared, self.control()?, share) {
             Ok(port) => Ok(self.table.push(port)?),
             Err(error) => Err(error),
         })

@@ -45,8 +45,8 @@ impl wit::Host for SessionCtx {
 impl SessionCtx {
     /// Tell whoever wants to know.
     pub(crate) async fn report(&mut self, what: What) {
-        if let Some(feed) = &self.shared.events {
-            feed.record(self.control.remote, self.user.clone(), what).await;
+        if let (Some(feed), Ok(control)) = (&self.shared.events, self.control()) {
+            feed.record(control.remote, self.user.clone(), what).await;
             self.waited();
         }
     }

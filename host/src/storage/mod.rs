@@ -224,7 +224,7 @@ pub enum Access {
 
 /// A volume in a new directory, which vanishes with the first of the two.
 #[cfg(test)]
-fn scratch() -> (tempfile::TempDir, Volume) {
+pub(crate) fn scratch() -> (tempfile::TempDir, Volume) {
     let root = tempfile::tempdir().unwrap();
     let volume = Volume::open_root(root.path(), Permissions::ALL).unwrap();
     (root, volume)

@@ -1,6 +1,7 @@
 //! A file that is written under a hidden name, and gets its own when it is finished.
 
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fs::{AtFlags, Gid, Mode, RenameFlags, Uid, fchmod, fchown, linkat, renameat, renameat_with, unlinkat};
@@ -27,7 +28,7 @@ pub enum Unfinished {
 #[derive(Debug)]
 pub(super) struct Upload {
     /// The directory of both names.
-    pub(super) directory: OwnedFd,
+    pub(super) directory: Arc<OwnedFd>,
     /// Its name at the end.
     pub(super) name: Vec<u8>,
     /// Its name until then; the same if it can be seen while it is written.
@@ -54,13 +55,11 @@ impl Upload {
             return Ok(());
         }
         if self.written_as != self.name {
-            if !self.leads_to(&file) {
-                return Err(Error::Io);
-            }
+            let own = self.led_to(&file).ok_or(Error::Io)?;
             if self.exclusive {
                 self.move_beside()?
             } else {
-                self.move_over(&file)?
+                self.move_over(&file, &own)?
             }
             let first = hidden(&self.name, 0);
             if self.written_as != first {
@@ -83,11 +82,11 @@ impl Upload {
         unlinkat(directory, &*self.written_as, AtFlags::empty())
     }
 
-    fn move_over(&self, file: impl AsFd) -> Result<(), Error> {
+    fn move_over(&self, file: impl AsFd, own: &Attributes) -> Result<(), Error> {
         let directory = &self.directory;
         match Attributes::of(directory, &self.name, AtFlags::empty()) {
             Ok(there) => match there.kind {
-                Kind::File => inherit(file, &there),
+                Kind::File => inherit(file, own, &there),
                 Kind::Link => {}
                 Kind::Directory | Kind::Other => return Err(Error::NotFile),
             },
@@ -103,10 +102,11 @@ impl Upload {
 
     /// It is let go. Without a finish, it stays to be gone on with, or goes.
     pub(super) fn abandon(&self, file: impl AsFd) {
-        if self.is_finished() || !self.leads_to(&file) {
+        if self.is_finished() {
             return;
         }
-        let empty = Attributes::of(&file, b"", AtFlags::empty()).is_ok_and(|attributes| attributes.size == 0);
+        let Some(own) = self.led_to(&file) else { return };
+        let empty = own.size == 0;
         let gone = match self.unfinished {
             _ if self.discarded.load(Ordering::Relaxed) => {
                 unlinkat(&self.directory, &*self.written_as, AtFlags::empty())
@@ -131,22 +131,24 @@ impl Upload {
             .or_else(|_| unlinkat(directory, &*self.written_as, AtFlags::empty()))
     }
 
-    /// Whether its present name is still its own.
-    fn leads_to(&self, file: impl AsFd) -> bool {
-        let there = Attributes::of(&self.directory, &self.written_as, AtFlags::empty());
-        let own = Attributes::of(file, b"", AtFlags::empty());
-        matches!((there, own), (Ok(there), Ok(own)) if there.unique == own.unique)
+    /// What the file is, if its present name is still its own.
+    fn led_to(&self, file: impl AsFd) -> Option<Attributes> {
+        let there = Attributes::of(&self.directory, &self.written_as, AtFlags::empty()).ok()?;
+        let own = Attributes::of(file, b"", AtFlags::empty()).ok()?;
+        (there.unique == own.unique).then_some(own)
     }
 }
 
 /// Make `file` look like what it replaces, as far as the system allows: a file that was written in place
 /// would have kept its mode and, if we are root, its owner.
-fn inherit(file: impl AsFd, from: &Attributes) {
-    if Attributes::of(&file, b"", AtFlags::empty()).is_ok_and(|own| (own.owner, own.group) != (from.owner, from.group))
-    {
+fn inherit(file: impl AsFd, own: &Attributes, from: &Attributes) {
+    if (own.owner, own.group) != (from.owner, from.group) {
         let _ = fchown(&file, Some(Uid::from_raw(from.owner)), Some(Gid::from_raw(from.group)));
     }
-    if let Err(errno) = fchmod(&file, Mode::from_raw_mode(from.mode & 0o777)) {
+    let mode = from.mode & 0o777;
+    if own.mode != mode
+        && let Err(errno) = fchmod(&file, Mode::from_raw_mode(mode))
+    {
         log::debug!("the mode of a file that was replaced is lost: {errno}");
     }
 }

@@ -91,7 +91,7 @@ impl Volume {
     /// enough for success.
     pub fn remove_file(&self, path: &[u8]) -> Result<(), Error> {
         self.permissions.allow(Permissions::DELETE)?;
-        let (parent, last) = self.parent(Path::new(path)?)?.ok_or(Error::NotFile)?;
+        let (parent, last) = self.parent(Path::new(path)?, Error::NotFile)?;
         let removed = unlinkat(&parent, last, AtFlags::empty());
         if !matches!(removed, Ok(()) | Err(Errno::NOENT)) {
             return Ok(removed?);
@@ -104,14 +104,14 @@ impl Volume {
     /// Make a directory.
     pub fn make_directory(&self, path: &[u8]) -> Result<(), Error> {
         self.permissions.allow(Permissions::MAKE_DIRECTORY)?;
-        let (parent, last) = self.parent(Path::new(path)?)?.ok_or(Error::Exists)?;
+        let (parent, last) = self.parent(Path::new(path)?, Error::Exists)?;
         Ok(mkdirat(parent, last, Mode::from_raw_mode(0o777 & !self.umask))?)
     }
 
     /// Remove an empty directory. What was left unfinished in it goes too.
     pub fn remove_directory(&self, path: &[u8]) -> Result<(), Error> {
         self.permissions.allow(Permissions::REMOVE_DIRECTORY)?;
-        let (parent, last) = self.parent(Path::new(path)?)?.ok_or(Error::Denied)?;
+        let (parent, last) = self.parent(Path::new(path)?, Error::Denied)?;
         match unlinkat(&parent, last, AtFlags::REMOVEDIR) {
             Err(Errno::NOTEMPTY | Errno::EXIST) => {}
             done => return Ok(done?),
@@ -130,8 +130,8 @@ impl Volume {
     /// is anything replaced by a directory.
     pub fn rename(&self, from: &[u8], to: &[u8]) -> Result<(), Error> {
         self.permissions.allow(Permissions::RENAME)?;
-        let (from_parent, from) = self.parent(Path::new(from)?)?.ok_or(Error::Denied)?;
-        let (to_parent, to) = self.parent(Path::new(to)?)?.ok_or(Error::Denied)?;
+        let (from_parent, from) = self.parent(Path::new(from)?, Error::Denied)?;
+        let (to_parent, to) = self.parent(Path::new(to)?, Error::Denied)?;
         match renameat_with(&from_parent, from, &to_parent, to, RenameFlags::NOREPLACE) {
             // Something is there; or, EINVAL, the file system cannot promise this, or `to` lies in `from`.
             Err(Errno::EXIST | Errno::INVAL) => {}
@@ -172,7 +172,13 @@ impl Volume {
 
     fn look(&self, path: Path<'_>, how: ResolveFlags) -> Result<Attributes, Errno> {
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let own = Attributes::of(self.resolve(path, flags, how)?, b"", sync(how))?;
+        let own = match path.split() {
+            // Nothing lies between.
+            Some((Path::ROOT, name)) if !how.contains(ResolveFlags::CACHED) => {
+                Attributes::of(&self.root, name, sync(how))?
+            }
+            _ => Attributes::of(self.resolve(path, flags, how)?, b"", sync(how))?,
+        };
         self.follow(path, own, how)
     }
 
@@ -190,10 +196,14 @@ impl Volume {
         }
     }
 
-    /// The directory that holds the last part of `path`, opened, and that part. `None` for the root.
-    fn parent<'a>(&self, path: Path<'a>) -> Result<Option<(OwnedFd, &'a [u8])>, Error> {
-        let Some((parent, last)) = path.split() else { return Ok(None) };
-        Ok(Some((self.resolve(parent, DIRECTORY, ResolveFlags::empty())?, last)))
+    /// The directory that holds the last part of `path`, opened, and that part. The root has none: then it is this error.
+    fn parent<'a>(&self, path: Path<'a>, of_root: Error) -> Result<(Arc<OwnedFd>, &'a [u8]), Error> {
+        let (parent, last) = path.split().ok_or(of_root)?;
+        let directory = match parent {
+            Path::ROOT => self.root.clone(),
+            parent => Arc::new(self.resolve(parent, DIRECTORY, ResolveFlags::empty())?),
+        };
+        Ok((directory, last))
     }
 
     /// Of a new file.

@@ -117,9 +117,11 @@ mod tests {
 
         #[track_caller]
         fn has(&self, public_address: Option<&str>, wanted: &[&str]) {
-            let mut config = Config::default();
-            config.public_address = public_address.map(|address| address.parse().unwrap());
-            config.tls = Some(Tls::new(Identities::Files(self.files.clone())));
+            let config = Config {
+                public_address: public_address.map(|address| address.parse().unwrap()),
+                tls: Some(Tls::new(Identities::Files(self.files.clone()))),
+                ..Config::default()
+            };
             assert_faults(&config, wanted);
         }
     }
@@ -166,9 +168,9 @@ mod tests {
     #[test]
     fn of_its_own_making_and_of_clients() {
         let directory = tempdir().unwrap();
-        let mut config = Config::default();
         let file = directory.path().join("kept.pem");
-        config.tls = Some(Tls::new(Identities::SelfSigned(Some(file.clone()))));
+        let tls = Some(Tls::new(Identities::SelfSigned(Some(file.clone()))));
+        let mut config = Config { tls, ..Config::default() };
         assert_faults(&config, &[]);
         fs::write(file, "spoilt").unwrap();
         let authorities = Path::new("/no/such").into();

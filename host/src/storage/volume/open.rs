@@ -1,6 +1,7 @@
 //! How files are opened.
 
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, fchmod, openat};
@@ -23,7 +24,7 @@ impl Volume {
         if access == Access::Read {
             return File::reader(self.resolve(path, OPEN | OFlags::RDONLY, ResolveFlags::empty())?);
         }
-        let (directory, name) = self.parent(path)?.ok_or(Error::NotFile)?;
+        let (directory, name) = self.parent(path, Error::NotFile)?;
         let there = match Attributes::of(&directory, name, AtFlags::empty()) {
             Ok(there) => Some(there),
             Err(Errno::NOENT) => None,
@@ -53,7 +54,7 @@ impl Volume {
     pub fn unfinished(&self, path: &[u8]) -> Result<u64, Error> {
         // It is of use, and of interest, to those alone who may go on with it.
         self.permissions.allow(Permissions::WRITE)?;
-        let (directory, name) = self.parent(Path::new(path)?)?.ok_or(Error::NotFound)?;
+        let (directory, name) = self.parent(Path::new(path)?, Error::NotFound)?;
         if self.unfinished == Unfinished::InPlace {
             return Err(Error::NotFound);
         }
@@ -68,7 +69,7 @@ impl Volume {
 struct New<'a> {
     volume: &'a Volume,
     path: Path<'a>,
-    directory: OwnedFd,
+    directory: Arc<OwnedFd>,
     name: &'a [u8],
     /// What has its name, itself and not what it leads to.
     there: Option<Attributes>,

@@ -1,0 +1,51 @@
+//! How a server bears many sessions: a load that goes round among them, so that whatever grows with their number is
+//! seen.
+
+use anyhow::Result;
+
+use super::{Figures, PLAIN, Scenario, Turn, load};
+use crate::servers::Feature;
+
+pub(super) const ALL: &[Scenario] = &[
+    Scenario { name: "crowd of 1", run: |turn| rate(turn, 0), ..RATE },
+    Scenario { name: "crowd of 10", run: |turn| rate(turn, 1), ..RATE },
+    Scenario { name: "crowd of 100", run: |turn| rate(turn, 2), ..RATE },
+    Scenario { name: "crowd of 1,000", needs: MANY, run: |turn| rate(turn, 3), ..RATE },
+    Scenario { name: "crowd of 5,000", needs: MANY, run: |turn| rate(turn, 4), ..RATE },
+    Scenario { name: "crowd of 1, p99", run: |turn| latency(turn, 0), ..LATENCY },
+    Scenario { name: "crowd of 10, p99", run: |turn| latency(turn, 1), ..LATENCY },
+    Scenario { name: "crowd of 100, p99", run: |turn| latency(turn, 2), ..LATENCY },
+    Scenario { name: "crowd of 1,000, p99", needs: MANY, run: |turn| latency(turn, 3), ..LATENCY },
+    Scenario { name: "crowd of 5,000, p99", needs: MANY, run: |turn| latency(turn, 4), ..LATENCY },
+];
+
+const MANY: &[Feature] = &[Feature::Thousands];
+const RATE: Scenario = Scenario { unit: "commands/s", cpu_per: "1,000 commands", ..PLAIN };
+const LATENCY: Scenario = Scenario { unit: "µs", lower_is_better: true, cpu_per: "1,000 commands", ..PLAIN };
+
+fn rate(turn: &Turn, which: usize) -> Result<Figures> {
+    Ok(noop(turn, which)?.rate(1.0, 1e3))
+}
+
+fn latency(turn: &Turn, which: usize) -> Result<Figures> {
+    Ok(noop(turn, which)?.percentile(99))
+}
+
+fn noop(turn: &Turn, which: usize) -> Result<load::Done> {
+    let sessions = turn.sizes.crowds.get(which).copied().unwrap_or(1);
+    let clients = CLIENTS.min(sessions);
+    let ready = |client: usize| {
+        let share = (client..sessions).step_by(clients);
+        Ok((share.map(|_| turn.log_in(false)).collect::<Result<Vec<_>>>()?, 0))
+    };
+    load::run(turn, clients, ready, |(share, next)| {
+        *next = (*next + 1) % share.len();
+        if let Some(client) = share.get_mut(*next) {
+            client.command("NOOP", 200)?;
+        }
+        Ok(1)
+    })
+}
+
+/// At once.
+const CLIENTS: usize = 4;
