@@ -56,7 +56,8 @@ fn a_guest_that_traps() {
 
 #[test]
 fn a_guest_that_does_not_wait_for_its_client() {
-    for body in ["unreachable", "(loop (br 0)) unreachable", "(call $login) unreachable", "(call $passive) unreachable"] {
+    for body in ["unreachable", "(loop (br 0)) unreachable", "(call $login) unreachable", "(call $passive) unreachable"]
+    {
         loses_all_sessions(hasty(body));
     }
 }

@@ -26,9 +26,10 @@ use std::process::Command;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use client::{Client, Control, read_all};
+use client::{Client, Control, read_all, until};
 use process::{Serve, installed, run};
 use provider::accounts;
+use rustix::process::Signal;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -294,6 +295,29 @@ fn accounts_and_a_log_in_rust() {
             "bert 127.0.0.1 7 stored /f complete"
         ]
     );
+}
+
+#[test]
+fn sighup_loads_what_has_changed() {
+    let directory = tempfile::tempdir().unwrap();
+    let (component, root) = (directory.path().join("accounts.wasm"), directory.path().join("root"));
+    fs::create_dir(&root).unwrap();
+    fs::write(&component, accounts("global.get $main")).unwrap();
+    let server = serve(&[root.to_str().unwrap(), "--accounts", component.to_str().unwrap()]);
+    let log_in = || {
+        let mut client = Client::connect(server.address());
+        client.expect("USER main", 331);
+        (client.say("PASS x").0, client)
+    };
+    let (code, mut before) = log_in();
+    assert_eq!(code, 230);
+    let new = directory.path().join("new.wasm");
+    fs::write(&new, accounts("global.get $denied")).unwrap();
+    fs::rename(new, &component).unwrap();
+    server.signal(Signal::HUP);
+    until(|| log_in().0 == 530, "the new component");
+    before.expect("PWD", 257);
+    server.stop();
 }
 
 #[test]

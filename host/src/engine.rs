@@ -92,13 +92,13 @@ fn wasmtime(instances: usize) -> Result<Wasmtime> {
 /// What a session may import, and nothing else: the contract, streams, a clock, and the parts of
 /// `wasi:cli` that Rust's runtime asks for (all of them empty).
 fn add_to_linker(linker: &mut Linker<SessionCtx>) -> Result<()> {
-    accounts::add_to_linker::<_, HasSelf<SessionCtx>>(linker, |ctx| ctx)?;
-    charsets::add_to_linker::<_, HasSelf<SessionCtx>>(linker, |ctx| ctx)?;
-    control::add_to_linker::<_, HasSelf<SessionCtx>>(linker, |ctx| ctx)?;
-    data::add_to_linker::<_, HasSelf<SessionCtx>>(linker, |ctx| ctx)?;
-    events::add_to_linker::<_, HasSelf<SessionCtx>>(linker, |ctx| ctx)?;
-    storage::add_to_linker::<_, HasSelf<SessionCtx>>(linker, |ctx| ctx)?;
-    logging::add_to_linker::<_, HasSelf<SessionCtx>>(linker, |ctx| ctx)?;
+    accounts::add_to_linker::<_, HasSelf<SessionCtx>>(linker, SessionCtx::called)?;
+    charsets::add_to_linker::<_, HasSelf<SessionCtx>>(linker, SessionCtx::called)?;
+    control::add_to_linker::<_, HasSelf<SessionCtx>>(linker, SessionCtx::called)?;
+    data::add_to_linker::<_, HasSelf<SessionCtx>>(linker, SessionCtx::called)?;
+    events::add_to_linker::<_, HasSelf<SessionCtx>>(linker, SessionCtx::called)?;
+    storage::add_to_linker::<_, HasSelf<SessionCtx>>(linker, SessionCtx::called)?;
+    logging::add_to_linker::<_, HasSelf<SessionCtx>>(linker, SessionCtx::called)?;
     wasmtime_wasi_io::add_to_linker_async(linker)?;
     clocks::wall_clock::add_to_linker::<_, WasiClocks>(linker, WasiClocksView::clocks)?;
     cli::exit::add_to_linker::<_, WasiCli>(linker, WasiCliView::cli)?;

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use log::{info, warn};
+use log::{debug, info, warn};
 use tokio::sync::{Mutex, oneshot, watch};
 use tokio::time::timeout;
 use wasmtime::component::ResourceTable;
@@ -45,6 +45,8 @@ pub(crate) struct SessionCtx {
     moved: tokio::time::Instant,
     /// The epoch that has passed was spent waiting for the host.
     waited: bool,
+    /// Calls of the host so far.
+    calls: u64,
 }
 
 impl SessionCtx {
@@ -72,6 +74,7 @@ impl SessionCtx {
             epochs: 0,
             moved: tokio::time::Instant::now(),
             waited: false,
+            calls: 0,
         }
     }
 
@@ -90,6 +93,12 @@ impl SessionCtx {
             return Err(wasmtime::format_err!("the session computed for too long"));
         }
         Ok(UpdateDeadline::Yield(1))
+    }
+
+    /// The guest calls a function of the host, which is given this.
+    pub(crate) fn called(&mut self) -> &mut Self {
+        self.calls += 1;
+        self
     }
 
     /// The guest had to wait for the host, which is not computing.
@@ -118,8 +127,9 @@ impl SessionCtx {
 }
 
 impl IoView for SessionCtx {
+    // For each call of `wasi:io`, once.
     fn table(&mut self) -> &mut ResourceTable {
-        &mut self.table
+        &mut self.called().table
     }
 }
 
@@ -173,6 +183,8 @@ pub(crate) async fn guest(shared: Arc<Shared>, coming: oneshot::Receiver<Arc<Con
     store.epoch_deadline_callback(|mut context| context.data_mut().epoch());
     let session = engine.session().instantiate_async(&mut store).await.context("no instance")?;
     let result = session.wasi_cli_run().call_run(&mut store).await?;
+    let ctx = store.data();
+    debug!("{}: the session called its host {} times", ctx.peer(), ctx.calls);
     result.map_err(|()| anyhow::anyhow!("the guest reported an error"))
 }
 

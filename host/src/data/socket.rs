@@ -27,6 +27,8 @@ pub(crate) struct Socket {
     /// How long it may stand still.
     stall: Duration,
     progress: Mutex<Progress>,
+    /// Nothing more will come.
+    ended: AtomicBool,
     /// Closed in good order.
     finished: AtomicBool,
     _share: Arc<()>,
@@ -52,10 +54,10 @@ impl Socket {
         share: Arc<()>,
     ) -> Self {
         let progress = Mutex::new(Progress { moved: Instant::now(), backlog: Vec::new(), owes: false, failed: None });
-        let finished = AtomicBool::new(false);
+        let (ended, finished) = (AtomicBool::new(false), AtomicBool::new(false));
         let (layer, close_notify) = protection.unzip();
         let (tls, close_notify) = (layer.map(Mutex::new), close_notify.unwrap_or(false));
-        Self { stream, tls, close_notify, busy, stall, progress, finished, _share: share }
+        Self { stream, tls, close_notify, busy, stall, progress, ended, finished, _share: share }
     }
 
     /// Whether it is protected.
@@ -70,7 +72,14 @@ impl Socket {
     /// Append what has come to the spare capacity of `octets`; 0 at the end.
     pub(super) fn receive(&self, octets: &mut Vec<u8>) -> io::Result<usize> {
         match self.layer() {
-            None => self.stream.receive(octets),
+            None => {
+                let room = octets.len() < octets.capacity();
+                let received = self.stream.receive(octets)?;
+                if room && received == 0 {
+                    self.ended.store(true, Ordering::Relaxed);
+                }
+                Ok(received)
+            }
             Some(mut layer) => match layer.receive(&self.stream, octets) {
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && !self.close_notify => {
                     if layer.excuse_end() { Ok(0) } else { Err(error) }
@@ -167,12 +176,16 @@ impl Socket {
 
     /// Close in good order: all was sent, and the client has not gone.
     pub(super) fn finish(self: &Arc<Self>) -> Result<(), Error> {
-        // An upload under TLS whose end was seen is whole, whatever happens now.
-        let received = self.layer().is_some_and(|layer| layer.closed() && !layer.wrote());
+        // An upload whose end was seen is whole, whatever happens now.
+        let received = match self.layer() {
+            None => self.ended.load(Ordering::Relaxed),
+            Some(layer) => layer.closed() && !layer.wrote(),
+        };
         if !received && !self.relieve()? {
             return Err(Error::Pending);
         }
         match self.layer() {
+            None if received => {}
             None => {
                 let shut = rustix::net::shutdown(&self.stream, rustix::net::Shutdown::Write);
                 if shut.is_err() || self.is_broken() {

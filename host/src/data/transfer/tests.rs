@@ -66,6 +66,27 @@ async fn a_range_is_sent_and_no_more() {
 }
 
 #[tokio::test]
+async fn an_upload_whose_end_was_seen_is_whole_though_the_client_resets() {
+    let (root, volume) = scratch();
+    let (socket, mut client) = connection().await;
+    let file = volume.open(b"/f", Access::Replace).unwrap();
+    let mut transfer = Transfer::receive(socket.clone(), file.clone(), Arc::default());
+    client.write_all(b"whole").await.unwrap();
+    client.shutdown().await.unwrap();
+    transfer.ready().await;
+    // What a client's system does that has forgotten a connection it closed.
+    client.set_zero_linger().unwrap();
+    drop(client);
+    while socket.stream.peer_addr().is_ok() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert_eq!(socket.finish(), Ok(()));
+    assert_eq!(transfer.finish().unwrap(), 5);
+    file.finish().unwrap();
+    assert_eq!(fs::read(root.path().join("f")).unwrap(), b"whole");
+}
+
+#[tokio::test]
 async fn a_stopped_upload_is_gone_before_anybody_looks() {
     let (root, volume) = scratch();
     let volume = volume.with_unfinished(Unfinished::Delete);
