@@ -27,8 +27,6 @@ pub(crate) struct Socket {
     /// How long it may stand still.
     stall: Duration,
     progress: Mutex<Progress>,
-    /// Nothing more will come.
-    ended: AtomicBool,
     /// Closed in good order.
     finished: AtomicBool,
     _share: Arc<()>,
@@ -41,6 +39,10 @@ struct Progress {
     backlog: Vec<u8>,
     /// Something of that is left, here or in TLS.
     owes: bool,
+    /// The client has sent all.
+    ended: bool,
+    /// The connection broke while it sent.
+    lost: Option<io::ErrorKind>,
     failed: Option<Error>,
 }
 
@@ -53,11 +55,18 @@ impl Socket {
         stall: Duration,
         share: Arc<()>,
     ) -> Self {
-        let progress = Mutex::new(Progress { moved: Instant::now(), backlog: Vec::new(), owes: false, failed: None });
-        let (ended, finished) = (AtomicBool::new(false), AtomicBool::new(false));
+        let progress = Mutex::new(Progress {
+            moved: Instant::now(),
+            backlog: Vec::new(),
+            owes: false,
+            ended: false,
+            lost: None,
+            failed: None,
+        });
+        let finished = AtomicBool::new(false);
         let (layer, close_notify) = protection.unzip();
         let (tls, close_notify) = (layer.map(Mutex::new), close_notify.unwrap_or(false));
-        Self { stream, tls, close_notify, busy, stall, progress, ended, finished, _share: share }
+        Self { stream, tls, close_notify, busy, stall, progress, finished, _share: share }
     }
 
     /// Whether it is protected.
@@ -71,21 +80,28 @@ impl Socket {
 
     /// Append what has come to the spare capacity of `octets`; 0 at the end.
     pub(super) fn receive(&self, octets: &mut Vec<u8>) -> io::Result<usize> {
-        match self.layer() {
-            None => {
-                let room = octets.len() < octets.capacity();
-                let received = self.stream.receive(octets)?;
-                if room && received == 0 {
-                    self.ended.store(true, Ordering::Relaxed);
-                }
-                Ok(received)
-            }
+        let room = octets.len() < octets.capacity();
+        let received = match self.layer() {
+            None => self.stream.receive(octets),
             Some(mut layer) => match layer.receive(&self.stream, octets) {
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && !self.close_notify => {
                     if layer.excuse_end() { Ok(0) } else { Err(error) }
                 }
                 received => received,
             },
+        };
+        match received {
+            // The system tells once that a connection broke, and from then on that it has ended.
+            Ok(0) if room => {
+                let mut progress = self.progress();
+                progress.ended = progress.lost.is_none();
+                progress.lost.map_or(Ok(0), |kind| Err(kind.into()))
+            }
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
+                self.progress().lost.get_or_insert(error.kind());
+                Err(error)
+            }
+            received => received,
         }
     }
 
@@ -178,7 +194,7 @@ impl Socket {
     pub(super) fn finish(self: &Arc<Self>) -> Result<(), Error> {
         // An upload whose end was seen is whole, whatever happens now.
         let received = match self.layer() {
-            None => self.ended.load(Ordering::Relaxed),
+            None => self.progress().ended,
             Some(layer) => layer.closed() && !layer.wrote(),
         };
         if !received && !self.relieve()? {
