@@ -6,7 +6,7 @@ use crate::client::PASSWORD;
 pub(super) static KIND: Kind = Kind {
     name: "command.wasm",
     ours: true,
-    lacks: &[Feature::Tls],
+    lacks: &[Feature::Tls, Feature::Thousands],
     user: USER,
     program: |plan| plan.wasmtime.clone(),
     start: |setup| {
