@@ -100,6 +100,8 @@ impl Control {
             let ready = self.line().has_input();
             match ready {
                 Some(true) => return,
+                // A session that converts a file never waits, and so the runtime hears of nothing.
+                Some(false) if self.activity.is_busy() && self.socket.has_come() => return,
                 Some(false) => {
                     // An error is found by the read that follows.
                     let _ = self.socket.ready(Interest::READABLE).await;

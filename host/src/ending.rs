@@ -63,6 +63,11 @@ impl Activity {
         self.busy.fetch_sub(1, Ordering::Relaxed);
     }
 
+    /// Whether something has begun that is not over.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.busy.load(Ordering::Relaxed) > 0
+    }
+
     pub(crate) fn logged_in(&self) {
         self.logged_in.store(true, Ordering::Relaxed);
     }
@@ -123,8 +128,7 @@ impl Activity {
     /// The next limit that would be reached if nothing happened.
     fn due(&self, limits: &Limits) -> (Instant, Ending) {
         // What transfers, or is about to, has time limits of its own.
-        let busy = self.busy.load(Ordering::Relaxed) > 0;
-        let idle = if busy { Instant::now() } else { self.last() } + self.idle(limits);
+        let idle = if self.is_busy() { Instant::now() } else { self.last() } + self.idle(limits);
         let login = self.started + limits.login;
         if !self.logged_in.load(Ordering::Relaxed) && login < idle {
             (login, Ending::LoginTimeout)

@@ -8,6 +8,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::{Arc, OnceLock};
 
+use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, SocketFlags};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -90,6 +91,11 @@ impl Stream {
             let spare = rustix::buffer::spare_capacity(octets);
             Ok(rustix::net::recv(self, spare, RecvFlags::empty())?.0)
         })
+    }
+
+    /// Whether there is something to receive, or an end, whatever the runtime knows of it.
+    pub(crate) fn has_come(&self) -> bool {
+        !matches!(rustix::net::recv(self, &mut [0; 1], RecvFlags::PEEK), Err(Errno::AGAIN))
     }
 
     /// Send what is in `backlog`, removing it; false while something is left. What cannot be sent at all is
