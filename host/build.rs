@@ -3,11 +3,10 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a build script fails by panicking")]
 
-use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::{env, fs};
 
-#[cfg(feature = "precompiled")]
 #[path = "src/tunables.rs"]
 mod tunables;
 
@@ -22,20 +21,14 @@ fn main() {
     println!("cargo::rerun-if-changed=src/tunables.rs");
 
     let component = build_component(root, &out);
-    #[cfg(feature = "precompiled")]
-    precompile(&component, &out);
-    println!("cargo::rustc-env=SESSION_WASM={}", component.display());
-}
-
-#[cfg(feature = "precompiled")]
-fn precompile(component: &Path, out: &Path) {
-    let wasm = std::fs::read(component).expect("the component was just built");
+    let wasm = fs::read(&component).expect("the component was just built");
     let mut config = tunables::config();
     // Naming the target keeps the features of this machine's processor out of the machine code.
     config.target(&env::var("TARGET").expect("cargo sets TARGET")).expect("a target of wasmtime's");
     let engine = wasmtime::Engine::new(&config).expect("the settings fit together");
     let compiled = engine.precompile_component(&wasm).unwrap_or_else(|error| panic!("{component:?}: {error:?}"));
-    std::fs::write(out.join("session.cwasm"), compiled).expect("OUT_DIR can be written");
+    fs::write(out.join("session.cwasm"), compiled).expect("OUT_DIR can be written");
+    println!("cargo::rustc-env=SESSION_WASM={}", component.display());
 }
 
 /// A cargo of its own, with a target directory of its own: the outer one holds the lock of the other.

@@ -113,6 +113,10 @@ class File extends Resource {
     this.file.write(octets);
   }
 
+  reserve() {
+    // Nothing is kept for anybody.
+  }
+
   copyFrom(source) {
     return new Work(this.session, new Copying(source.file, this.file));
   }

@@ -136,6 +136,10 @@ class File(Resource):
     def write(self, octets):
         self.file.write(octets)
 
+    def reserve(self, _length):
+        # Nothing is kept for anybody.
+        pass
+
     def copy_from(self, source):
         return self._work(Copying(source.file, self.file))
 

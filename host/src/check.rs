@@ -143,8 +143,9 @@ mod tests {
         let config = Config::default();
         let (users, unfinished) = (Users::default(), Unfinished::default());
         let (providers, generated) = (Providers::default(), Vec::new());
+        let (root_path, fsync) = (Some(root.path().into()), false);
         let mut good =
-            Setup { config, root: Some(root.path().into()), unfinished, users, users_file: None, providers, generated };
+            Setup { config, root: root_path, unfinished, fsync, users, users_file: None, providers, generated };
         good.config.listen = vec!["127.0.0.1:0".parse().unwrap()];
         assert_eq!(said(&good), [] as [&str; 0]);
 

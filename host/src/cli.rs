@@ -92,6 +92,10 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "WHAT", value_parser = unfinished, help_heading = FILES)]
     unfinished_uploads: Option<Unfinished>,
 
+    /// Say that a file is stored when it is at the disk and survives a power cut (fsync); slower
+    #[arg(long, help_heading = FILES)]
+    fsync: bool,
+
     /// Charset of names for clients that do not ask for UTF-8 [default: names are octets]
     #[arg(long, value_name = "NAME", value_parser = charset, help_heading = FILES)]
     charset: Option<String>,
@@ -151,6 +155,8 @@ pub(crate) struct Setup {
     pub(crate) root: Option<PathBuf>,
     /// What becomes of uploads that are cut short.
     pub(crate) unfinished: Unfinished,
+    /// Whether uploads are at the disk when their end is told.
+    pub(crate) fsync: bool,
     /// Those that were typed, and anonymous.
     pub(crate) users: Users,
     pub(crate) users_file: Option<UsersFile>,
@@ -228,6 +234,7 @@ impl ServeArgs {
             config,
             root: self.root,
             unfinished: self.unfinished_uploads.unwrap_or_default(),
+            fsync: self.fsync,
             users: Users::new(users, self.anonymous || nobody),
             users_file,
             providers,

@@ -25,11 +25,8 @@ impl Engine {
     /// The session component that this crate was built with, ready for `instances` sessions at once.
     pub(crate) fn new(instances: usize) -> Result<Self> {
         let wasmtime = wasmtime(instances)?;
-        #[cfg(not(feature = "precompiled"))]
-        let component = Component::new(&wasmtime, SESSION_COMPONENT)?;
         // SAFETY: the octets were made by `Engine::precompile_component` in this crate's build script and
         // are part of this binary. Settings that differ are found and refused.
-        #[cfg(feature = "precompiled")]
         let component = unsafe { Component::deserialize(&wasmtime, COMPILED) }
             .context("the session component does not fit this machine; build it here")?;
         Self::with(wasmtime, &component)
@@ -121,7 +118,6 @@ fn add_to_linker(linker: &mut Linker<SessionCtx>) -> Result<()> {
 pub static SESSION_COMPONENT: &[u8] = include_bytes!(env!("SESSION_WASM"));
 
 /// The same, compiled by the build script.
-#[cfg(feature = "precompiled")]
 static COMPILED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/session.cwasm"));
 
 /// How often a running guest is asked to let others run.

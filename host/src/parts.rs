@@ -46,13 +46,14 @@ impl Part {
 
 /// Open every directory, and read the users and every component.
 pub(crate) fn assemble(setup: Setup) -> Result<(Builder, Vec<Part>)> {
-    let Setup { config, root, unfinished, users, users_file, providers, .. } = setup;
+    let Setup { config, root, unfinished, fsync, users, users_file, providers, .. } = setup;
     // Ours alone decides from here on, since a session can change it and a process has but one.
     let umask = rustix::process::umask(Mode::empty()).bits();
     let open = |path: &std::path::Path| -> Result<Root> {
         let mut files = Volume::open_root(path, Permissions::ALL)
             .with_context(|| format!("cannot serve {}", path.display()))?
-            .with_unfinished(unfinished);
+            .with_unfinished(unfinished)
+            .with_fsync(fsync);
         files.set_umask(umask);
         Ok(files.into())
     };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use log::{debug, info, warn};
 use tokio::sync::{Mutex, oneshot, watch};
+use tokio::task::yield_now;
 use tokio::time::timeout;
 use wasmtime::component::ResourceTable;
 use wasmtime::error::Context;
@@ -92,7 +93,8 @@ impl SessionCtx {
         if self.epochs > MAX_EPOCHS {
             return Err(wasmtime::format_err!("the session computed for too long"));
         }
-        Ok(UpdateDeadline::Yield(1))
+        // To the runtime's sockets and timers too, which a task that only wakes itself would keep waiting.
+        Ok(UpdateDeadline::YieldCustom(1, Box::pin(yield_now())))
     }
 
     /// The guest calls a function of the host, which is given this.

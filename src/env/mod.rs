@@ -174,6 +174,9 @@ pub trait Env {
     /// Write all of `octets` behind those written before.
     async fn write(&self, file: &Self::File, octets: &[u8]) -> Result<(), StorageError>;
 
+    /// Keep room for `length` more octets, where the storage can.
+    async fn reserve(&self, file: &Self::File, length: u64) -> Result<(), StorageError>;
+
     /// Begin to write all of `source` behind what was written into `file` before.
     fn copy(&self, file: &Self::File, source: &Self::File) -> Self::Work;
 

@@ -70,12 +70,15 @@ impl<E: Env> Session<'_, E> {
         Ok(Reply::new(Code::Done, text))
     }
 
-    /// ALLO needs nothing here (RFC 959 §4.1.3), but says early that the disk is too small. Some cameras
-    /// take a 202 for a failure.
-    pub(super) async fn allocate(&self, size: u64) -> Result<Reply, Reply> {
+    /// ALLO (RFC 959 §4.1.3) says early that the disk is too small, and has the next file that is stored begin with
+    /// room for so much. Some cameras take a 202 for a failure.
+    pub(super) async fn allocate(&mut self, size: u64) -> Result<Reply, Reply> {
         match self.env.space(&self.user()?.volume).await {
             Ok(space) if space < size => Err(Reply::new(Code::NoSpace, "Not enough space")),
-            _ => Ok(Reply::new(Code::Done, "OK")),
+            _ => {
+                self.parameters.allocated = Some(size);
+                Ok(Reply::new(Code::Done, "OK"))
+            }
         }
     }
 

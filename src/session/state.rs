@@ -69,6 +69,8 @@ pub(super) struct Parameters<P> {
     /// Where the next data connection comes from.
     pub(super) port: Option<P>,
     pub(super) start: Start,
+    /// Octets that the next file to be stored will have (ALLO).
+    pub(super) allocated: Option<u64>,
     /// EPSV ALL was said (RFC 2428 §4).
     pub(super) extended_only: bool,
     /// PBSZ and PROT.
@@ -85,6 +87,7 @@ impl<P> Default for Parameters<P> {
             utf8: None,
             port: None,
             start: Start::default(),
+            allocated: None,
             extended_only: false,
             security: Security::default(),
         }

@@ -103,6 +103,9 @@ impl<E: Env> Session<'_, E> {
         opening: impl AsRef<[u8]>,
     ) -> Result<Reply, Reply> {
         let (env, format) = (self.env, self.parameters.format);
+        if let Some(size) = self.parameters.allocated.take() {
+            env.reserve(file, size).await.map_err(to_be_written)?;
+        }
         let progress = Progress::new();
         let work = async {
             let data = port.open(env).await?;

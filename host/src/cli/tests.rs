@@ -89,6 +89,7 @@ fn files() {
         ["keep", "delete", "visible"].map(unfinished),
         [Unfinished::Keep, Unfinished::Delete, Unfinished::InPlace]
     );
+    assert_eq!((setup(&[]).fsync, setup(&["--fsync"]).fsync), (false, true));
     assert_eq!(setup(&[]).config.charset, None);
     for (typed, name) in [("latin1", "windows-1252"), ("sjis", "Shift_JIS"), ("UTF8", "UTF-8"), ("GBK", "GBK")] {
         assert_eq!(setup(&["--charset", typed]).config.charset.as_deref(), Some(name));

@@ -10,8 +10,20 @@ pub(super) fn holds(file: BorrowedFd<'_>, offset: u64, length: u64) -> bool {
     if length == 0 {
         return true;
     }
+    let pages = (offset + length).div_ceil(PAGE) - offset / PAGE;
+    look(file, offset, length).is_some_and(|found| found.cached >= pages)
+}
+
+/// Pages that are not at the disk yet.
+#[cfg(test)]
+pub(crate) fn unwritten(file: BorrowedFd<'_>) -> Option<u64> {
+    look(file, 0, 0).map(|found| found.dirty + found.writeback)
+}
+
+/// What the page cache has of `length` octets from `offset`, or of all behind it if that is 0.
+fn look(file: BorrowedFd<'_>, offset: u64, length: u64) -> Option<Cachestat> {
     if UNKNOWN.load(Ordering::Relaxed) {
-        return false;
+        return None;
     }
     let range = Range { offset, length };
     let mut found = Cachestat::default();
@@ -22,10 +34,9 @@ pub(super) fn holds(file: BorrowedFd<'_>, offset: u64, length: u64) -> bool {
         // Other errors concern this file alone.
         let missing = io::Error::last_os_error().raw_os_error() == Some(libc::ENOSYS);
         UNKNOWN.fetch_or(missing, Ordering::Relaxed);
-        return false;
+        return None;
     }
-    let pages = (offset + length).div_ceil(PAGE) - offset / PAGE;
-    found.cached >= pages
+    Some(found)
 }
 
 /// The system call is missing.

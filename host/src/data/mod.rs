@@ -1,7 +1,7 @@
 //! Data connections, as the guest has them. The rules about addresses and ports are in [`port`], octets
 //! in [`socket`] and [`transfer`]; here they only meet the guest.
 
-mod cache;
+pub(crate) mod cache;
 mod extent;
 mod port;
 mod protected;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use tokio::io::Interest;
 use tokio::sync::Mutex;
-use tokio::task::{JoinHandle, coop, spawn_blocking};
+use tokio::task::{JoinHandle, coop, spawn_blocking, yield_now};
 use wasmtime_wasi_io::async_trait;
 use wasmtime_wasi_io::poll::Pollable;
 
@@ -154,10 +154,17 @@ impl Sending {
 #[async_trait]
 impl Pollable for Transfer {
     async fn ready(&mut self) {
+        let mut turn = self.moved;
         while self.result.is_none() {
             self.step().await;
-            // Other sessions have their turn, and so has this one's control connection.
-            coop::consume_budget().await;
+            // Other sessions have their turn, and so has this one's control connection, which the runtime looks at
+            // when there is nothing else to do.
+            if self.moved - turn >= TURN {
+                turn = self.moved;
+                yield_now().await;
+            } else {
+                coop::consume_budget().await;
+            }
         }
     }
 }
@@ -189,6 +196,9 @@ pub(super) fn wit_error(error: storage::Error) -> TransferError {
 /// Octets that are handed over at once: little beside the cost of a system call, and not so much that a
 /// cold disk keeps a thread for long.
 const PIECE: u64 = 2 * 1024 * 1024;
+
+/// Octets after which others have their turn: more than small files have, and a fraction of a millisecond.
+const TURN: u64 = 1024 * 1024;
 
 #[cfg(test)]
 mod tests;

@@ -1,11 +1,13 @@
 //! An open file.
 
 use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, OwnedFd};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::buffer::spare_capacity;
-use rustix::fs::{AtFlags, FlockOperation, copy_file_range, flock, ftruncate};
+use rustix::fs::{
+    AtFlags, FallocateFlags, FlockOperation, copy_file_range, fallocate, flock, fstatfs, fsync, ftruncate,
+};
 use rustix::io::{Errno, dup, pread, pwrite, retry_on_intr, write};
 
 use super::upload::Upload;
@@ -21,13 +23,30 @@ struct Inner {
     mode: Mode,
     /// What is to be done at its end.
     upload: Option<Upload>,
+    /// It is to be at the disk by then.
+    fsync: bool,
+    /// Room for more than was written may have been reserved.
+    reserved: AtomicBool,
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
+        self.trim();
         if let Some(upload) = &self.upload {
             // Still locked: the descriptor is closed after this.
             upload.abandon(&self.descriptor);
+        }
+    }
+}
+
+impl Inner {
+    /// Give back what was reserved behind the end.
+    fn trim(&self) {
+        if self.reserved.swap(false, Ordering::Relaxed)
+            && let Ok(own) = Attributes::of(&self.descriptor, b"", AtFlags::empty())
+            && let Err(errno) = ftruncate(&self.descriptor, own.size)
+        {
+            log::warn!("room that was reserved for an upload is not given back: {errno}");
         }
     }
 }
@@ -52,21 +71,21 @@ impl File {
     /// Take a descriptor that was opened to read. Error `NotFile`.
     pub(super) fn reader(descriptor: OwnedFd) -> Result<Self, Error> {
         regular(&descriptor)?;
-        Ok(Self::new(descriptor, Mode::Read, None))
+        Ok(Self::new(descriptor, Mode::Read, None, false))
     }
 
     /// Take a locked descriptor of a regular file of `size` octets, to write from `at`.
-    pub(super) fn writer(descriptor: OwnedFd, at: u64, size: u64, upload: Option<Upload>) -> Self {
-        Self::new(descriptor, Mode::Write(Mutex::new(Position { at, cut: size > at })), upload)
+    pub(super) fn writer(descriptor: OwnedFd, at: u64, size: u64, upload: Option<Upload>, fsync: bool) -> Self {
+        Self::new(descriptor, Mode::Write(Mutex::new(Position { at, cut: size > at })), upload, fsync)
     }
 
     /// Take a locked descriptor of a regular file that was opened to append.
-    pub(super) fn appender(descriptor: OwnedFd) -> Self {
-        Self::new(descriptor, Mode::Append, None)
+    pub(super) fn appender(descriptor: OwnedFd, fsync: bool) -> Self {
+        Self::new(descriptor, Mode::Append, None, fsync)
     }
 
-    fn new(descriptor: OwnedFd, mode: Mode, upload: Option<Upload>) -> Self {
-        Self(Arc::new(Inner { descriptor, mode, upload }))
+    fn new(descriptor: OwnedFd, mode: Mode, upload: Option<Upload>, fsync: bool) -> Self {
+        Self(Arc::new(Inner { descriptor, mode, upload, fsync, reserved: AtomicBool::new(false) }))
     }
 
     /// Its size now, in octets.
@@ -140,6 +159,29 @@ impl File {
         if octets.is_empty() { Err(Error::Io) } else { Ok(octets.len()) }
     }
 
+    /// Keep room at the disk for `length` more octets, given back when fewer are written. A file system that cannot do
+    /// so is no error. Errors: `NoSpace` if there is not so much; `Denied` if the file is open for reading.
+    pub fn reserve(&self, length: u64) -> Result<(), Error> {
+        let at = match &self.0.mode {
+            Mode::Read => return Err(Error::Denied),
+            Mode::Write(position) => position.lock().unwrap_or_else(PoisonError::into_inner).at,
+            Mode::Append => self.size()?,
+        };
+        if length == 0 || is_in_memory(self)? {
+            return Ok(());
+        }
+        self.0.reserved.store(true, Ordering::Relaxed);
+        match retry_on_intr(|| fallocate(self, FallocateFlags::KEEP_SIZE, at, length)) {
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
+            // Some file systems have taken what there was.
+            Err(errno) => {
+                self.0.trim();
+                Err(errno.into())
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+
     /// What was written is of no use: without a finish, it is removed. A file that can be seen stays.
     pub fn discard(&self) {
         if let Some(upload) = &self.0.upload {
@@ -147,17 +189,25 @@ impl File {
         }
     }
 
-    /// Everything is written, and has its name. The only way to learn of the last errors. Not a sync: what
-    /// the kernel holds survives this process, but not a power cut.
+    /// Everything is written, and has its name. The only way to learn of the last errors. Without
+    /// [`Volume::with_fsync`](super::Volume::with_fsync), what the kernel holds survives this process, but not a
+    /// power cut.
     pub fn finish(&self) -> Result<(), Error> {
         match &self.0.mode {
             Mode::Read => return Ok(()),
             Mode::Write(position) => self.cut(&mut position.lock().unwrap_or_else(PoisonError::into_inner))?,
             Mode::Append => {}
         }
+        self.0.trim();
         self.flush()?;
+        if self.0.fsync {
+            retry_on_intr(|| fsync(self))?;
+        }
         if let Some(upload) = &self.0.upload {
             upload.publish(self)?;
+            if self.0.fsync {
+                upload.sync_name()?;
+            }
         }
         // Whoever comes next need not wait for our last clone to go.
         let _ = flock(self, FlockOperation::Unlock);
@@ -172,6 +222,11 @@ impl File {
             0 => Ok(()),
             _ => Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO).into()),
         }
+    }
+
+    /// Whether [`finish`](Self::finish) waits for the disk, however quick that is.
+    pub(super) fn waits_for_disk(&self) -> bool {
+        self.0.fsync && !matches!(self.0.mode, Mode::Read)
     }
 
     /// Whether dropping this clone removes or renames something, which may take a while.
@@ -207,6 +262,12 @@ pub(super) fn regular(descriptor: impl AsFd) -> Result<Attributes, Error> {
     if attributes.kind == Kind::File { Ok(attributes) } else { Err(Error::NotFile) }
 }
 
+/// Whether its octets are in memory and nowhere else. What is reserved there is taken from everybody, and written over
+/// at once.
+fn is_in_memory(descriptor: impl AsFd) -> Result<bool, Errno> {
+    Ok(fstatfs(descriptor)?.f_type == TMPFS)
+}
+
 /// What is left after `count` octets went. A medium that takes none would be asked for ever: `Io`.
 fn rest(octets: &[u8], count: usize) -> Result<&[u8], Error> {
     if count == 0 { Err(Error::Io) } else { octets.get(count..).ok_or(Error::Io) }
@@ -216,11 +277,15 @@ fn rest(octets: &[u8], count: usize) -> Result<&[u8], Error> {
 /// to a stream takes.
 pub const READ_MAX: usize = 64 * 1024;
 
+/// The file system tmpfs, as statfs(2) has it.
+const TMPFS: rustix::fs::FsWord = 0x0102_1994;
+
 #[cfg(test)]
 mod tests {
     use std::fs;
 
     use super::*;
+    use crate::data::cache::unwritten;
     use crate::storage::{Access, scratch};
 
     #[test]
@@ -287,6 +352,55 @@ mod tests {
         file.finish().unwrap();
         volume.open(b"/f", Access::Append).unwrap().write(b"d").unwrap();
         assert_eq!(fs::read(root.path().join("f")).unwrap(), b"abcd");
+    }
+
+    #[test]
+    fn at_the_disk_when_its_end_is_told() {
+        let (_root, volume) = scratch();
+        for (fsync, access) in [(true, Access::Replace), (true, Access::Append), (false, Access::Create)] {
+            let path = format!("/{access:?}");
+            let file = volume.clone().with_fsync(fsync).open(path.as_bytes(), access).unwrap();
+            file.write(&[1; 100_000]).unwrap();
+            assert_eq!(file.waits_for_disk(), fsync);
+            file.finish().unwrap();
+            let Some(unwritten) = unwritten(file.as_fd()) else { return };
+            assert!((unwritten == 0) == fsync || is_in_memory(&file).unwrap(), "{unwritten} pages of {path}");
+        }
+    }
+
+    #[test]
+    fn reserved_and_given_back() {
+        use std::os::unix::fs::MetadataExt;
+
+        const LENGTH: u64 = 1024 * 1024;
+        let (root, volume) = scratch();
+        let size = |name: &str| {
+            let metadata = fs::metadata(root.path().join(name)).unwrap();
+            (metadata.len(), metadata.blocks() * 512)
+        };
+        for (path, finished, name) in [("/a", true, "a"), ("/b", false, ".in.b.")] {
+            let file = volume.open(path.as_bytes(), Access::Replace).unwrap();
+            file.reserve(LENGTH).unwrap();
+            let (length, room) = size(&format!(".in{}.", path.replace('/', ".")));
+            assert_eq!(length, 0, "nobody sees octets that were not sent");
+            assert!(room >= LENGTH || is_in_memory(&file).unwrap(), "{room}");
+            file.write(b"abc").unwrap();
+            if finished {
+                file.finish().unwrap();
+            }
+            drop(file);
+            let (length, room) = size(name);
+            assert_eq!(length, 3);
+            assert!(room < LENGTH, "{room} octets for 3");
+        }
+        let file = volume.open(b"/a", Access::Append).unwrap();
+        assert!(file.reserve(1 << 50) == Err(Error::NoSpace) || is_in_memory(&file).unwrap());
+        file.reserve(LENGTH).unwrap();
+        file.write(b"d").unwrap();
+        file.finish().unwrap();
+        assert_eq!(fs::read(root.path().join("a")).unwrap(), b"abcd");
+        assert!(size("a").1 < LENGTH);
+        assert_eq!(volume.open(b"/a", Access::Read).unwrap().reserve(1), Err(Error::Denied));
     }
 
     #[test]

@@ -100,6 +100,11 @@ impl wit::HostFile for SessionCtx {
         self.ask(file.write(octets)).await
     }
 
+    async fn reserve(&mut self, file: Resource<FileResource>, length: u64) -> Answer<()> {
+        let file = self.file(&file)?;
+        self.ask(file.reserve(length)).await
+    }
+
     fn discard(&mut self, file: Resource<FileResource>) -> wasmtime::Result<()> {
         self.table.get(&file)?.file.discard();
         Ok(())

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::task::spawn_blocking;
 use wasmtime_wasi_io::poll::Pollable;
 
 use super::custom::{Listing, Mount, OwnFile, OwnWork};
@@ -241,6 +242,14 @@ impl OpenFile {
         }
     }
 
+    /// Another storage keeps no room.
+    pub(super) async fn reserve(self, length: u64) -> Result<(), Error> {
+        match self {
+            Self::Local(file) => spawn_blocking(move || file.reserve(length)).await.unwrap_or(Err(Error::Io)),
+            Self::Other(_) => Ok(()),
+        }
+    }
+
     /// Another storage keeps nothing that is not finished.
     pub(super) fn discard(&self) {
         if let Self::Local(file) = self {
@@ -250,6 +259,9 @@ impl OpenFile {
 
     pub(super) async fn finish(self) -> Result<(), Error> {
         match self {
+            Self::Local(file) if file.waits_for_disk() => {
+                spawn_blocking(move || file.finish()).await.unwrap_or(Err(Error::Io))
+            }
             Self::Local(file) => blocking(move || file.finish()).await,
             Self::Other(file) => file.finish().await,
         }

@@ -4,7 +4,10 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustix::fs::{AtFlags, Gid, Mode, RenameFlags, Uid, fchmod, fchown, linkat, renameat, renameat_with, unlinkat};
+use rustix::fs::{
+    AtFlags, Gid, Mode, OFlags, RenameFlags, Uid, fchmod, fchown, fsync, linkat, openat, renameat, renameat_with,
+    unlinkat,
+};
 use rustix::io::Errno;
 
 use super::hidden::{acquire, hidden};
@@ -69,6 +72,16 @@ impl Upload {
         }
         self.finished.store(true, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Its name is at the disk. Without leave to read the directory, that is left to the system.
+    pub(super) fn sync_name(&self) -> Result<(), Errno> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        match openat(&self.directory, c".", flags, Mode::empty()) {
+            Ok(directory) => fsync(directory),
+            Err(Errno::ACCESS) => Ok(()),
+            Err(errno) => Err(errno),
+        }
     }
 
     fn move_beside(&self) -> Result<(), Errno> {

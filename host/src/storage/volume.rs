@@ -25,6 +25,7 @@ pub struct Volume {
     root: Arc<OwnedFd>,
     permissions: Permissions,
     unfinished: Unfinished,
+    fsync: bool,
     umask: u32,
 }
 
@@ -33,7 +34,8 @@ impl Volume {
     /// cannot keep a path beneath it.
     pub fn open_root(path: &std::path::Path, permissions: Permissions) -> io::Result<Self> {
         let root = openat(CWD, path, DIRECTORY, Mode::empty())?;
-        let volume = Self { root: Arc::new(root), permissions, unfinished: Unfinished::default(), umask: UMASK };
+        let unfinished = Unfinished::default();
+        let volume = Self { root: Arc::new(root), permissions, unfinished, fsync: false, umask: UMASK };
         match volume.resolve(Path::ROOT, DIRECTORY, ResolveFlags::empty()) {
             Ok(_) => Ok(volume),
             // EPERM: what seccomp filters say that do not know the call.
@@ -50,6 +52,12 @@ impl Volume {
     /// The same tree with another fate for uploads that are cut short.
     pub fn with_unfinished(self, unfinished: Unfinished) -> Self {
         Self { unfinished, ..self }
+    }
+
+    /// The same tree, in which what was uploaded is at the disk, and survives a power cut, when its end is told; or
+    /// not, which is faster and the default.
+    pub fn with_fsync(self, fsync: bool) -> Self {
+        Self { fsync, ..self }
     }
 
     /// The bits that the mode of something new does not get, beside those of the process.

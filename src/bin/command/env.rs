@@ -235,6 +235,11 @@ impl Env for Session {
         file.write(octets)
     }
 
+    async fn reserve(&self, _file: &File, _length: u64) -> Result<(), StorageError> {
+        // wasi:filesystem has nothing of the kind.
+        Ok(())
+    }
+
     fn copy(&self, file: &File, source: &File) -> Work {
         Work::Copy { source: source.clone(), target: file.clone() }
     }

@@ -341,6 +341,10 @@ impl Env for Host {
         file.write(octets).map_err(convert::storage_error)
     }
 
+    async fn reserve(&self, file: &File, length: u64) -> Result<(), StorageError> {
+        file.reserve(length).map_err(convert::storage_error)
+    }
+
     fn copy(&self, file: &File, source: &File) -> Work {
         Work::new(file.copy_from(source))
     }

@@ -387,6 +387,10 @@ impl Env for Memory {
         file.write(octets)
     }
 
+    async fn reserve(&self, (file, _): &Self::File, _length: u64) -> Result<(), StorageError> {
+        file.reserve()
+    }
+
     fn copy(&self, (file, _): &Self::File, (source, _): &Self::File) -> Self::Work {
         file.copy(source)
     }

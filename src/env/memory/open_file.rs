@@ -48,6 +48,10 @@ impl OpenFile {
         Ok(rest.get(..length).unwrap_or(rest).to_vec())
     }
 
+    pub(super) fn reserve(&self) -> Result<(), StorageError> {
+        self.fault.get().map_or(Ok(()), Err)
+    }
+
     pub(super) fn write(&self, octets: &[u8]) -> Result<(), StorageError> {
         if let Some(error) = self.fault.get() {
             return Err(error);

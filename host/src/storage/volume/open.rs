@@ -130,7 +130,7 @@ impl New<'_> {
     fn append(self) -> Result<File, Error> {
         if self.there.is_some() || !self.can_hide() {
             let (descriptor, _) = self.locked(OFlags::CREATE | OFlags::APPEND)?;
-            return Ok(File::appender(descriptor));
+            return Ok(File::appender(descriptor, self.volume.fsync));
         }
         let hidden = hidden(self.name, 0);
         let (descriptor, size) = acquire(&self.directory, &hidden, Some(self.mode()))?.ok_or(Error::Busy)?;
@@ -173,6 +173,7 @@ impl New<'_> {
     }
 
     fn upload(self, descriptor: OwnedFd, at: u64, size: u64, written_as: Vec<u8>, exclusive: bool) -> File {
+        let fsync = self.volume.fsync;
         let upload = Upload {
             directory: self.directory,
             name: self.name.to_vec(),
@@ -182,13 +183,16 @@ impl New<'_> {
             finished: AtomicBool::new(false),
             discarded: AtomicBool::new(false),
         };
-        File::writer(descriptor, at, size, Some(upload))
+        File::writer(descriptor, at, size, Some(upload), fsync)
     }
 
     /// The file that can be seen, to write from `at`. Errors: `NotFile`, `BadOffset`, `Busy`.
     fn in_place(&self, at: u64, flags: OFlags) -> Result<File, Error> {
         let (descriptor, size) = self.locked(flags)?;
-        if at > size { Err(Error::BadOffset) } else { Ok(File::writer(descriptor, at, size, None)) }
+        if at > size {
+            return Err(Error::BadOffset);
+        }
+        Ok(File::writer(descriptor, at, size, None, self.volume.fsync))
     }
 
     /// That file and its size, locked.
