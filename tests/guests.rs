@@ -74,7 +74,7 @@ fn a_guest_that_loops() {
 
 #[test]
 fn a_guest_that_recurses() {
-    loses_its_session("(call $run)");
+    loses_its_session("(call $deep)");
 }
 
 #[test]

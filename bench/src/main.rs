@@ -30,6 +30,10 @@ struct Arguments {
     #[arg(long, value_name = "FILE", default_value = "target/release/wasi-ftpd")]
     program: PathBuf,
 
+    /// The same without its sandbox
+    #[arg(long, value_name = "FILE", default_value = "target/release/native")]
+    native: PathBuf,
+
     /// Wasmtime's own program, for command.wasm
     #[arg(long, value_name = "FILE", default_value = "target/wasmtime/wasmtime_cli/wasmtime")]
     wasmtime: PathBuf,

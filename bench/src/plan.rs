@@ -10,6 +10,7 @@ use crate::Arguments;
 /// What is to be measured.
 pub(crate) struct Plan {
     pub(crate) program: PathBuf,
+    pub(crate) native: PathBuf,
     pub(crate) wasmtime: PathBuf,
     pub(crate) component: PathBuf,
     pub(crate) peers: PathBuf,
@@ -45,6 +46,7 @@ impl Plan {
         };
         Ok(Self {
             program: arguments.program.clone(),
+            native: arguments.native.clone(),
             wasmtime: arguments.wasmtime.clone(),
             component: arguments.component.clone(),
             peers: arguments.peers.clone(),

@@ -24,12 +24,23 @@ pub struct Builder {
     listeners: Vec<StdListener>,
     implicit: Vec<StdListener>,
     component: Option<Vec<u8>>,
+    #[cfg(feature = "native")]
+    interpreter: Option<crate::native::Interpreter>,
 }
 
 impl Builder {
     pub(crate) fn new(accounts: Arc<dyn Accounts>) -> Self {
         let config = Config::default();
-        Self { accounts, config, events: None, listeners: Vec::new(), implicit: Vec::new(), component: None }
+        Self {
+            accounts,
+            config,
+            events: None,
+            listeners: Vec::new(),
+            implicit: Vec::new(),
+            component: None,
+            #[cfg(feature = "native")]
+            interpreter: None,
+        }
     }
 
     /// Addresses, ports, limits, TLS, in the place of the defaults and of every [`listen`](Self::listen) before.
@@ -67,10 +78,16 @@ impl Builder {
         Self { component: Some(component.into()), ..self }
     }
 
+    /// Run sessions in no sandbox.
+    #[cfg(feature = "native")]
+    pub fn interpreter(self, interpreter: crate::native::Interpreter) -> Self {
+        Self { interpreter: Some(interpreter), ..self }
+    }
+
     /// Compile or load the component, read certificates, and bind every address. Must be called within a tokio
     /// runtime. Errors name what cannot be had and what to do.
     pub fn bind(self) -> Result<Server> {
-        let Self { accounts, config, events, listeners, implicit, component } = self;
+        let Self { accounts, config, events, listeners, implicit, component, .. } = self;
         let connections = config.limits.connections;
         let instances = connections.saturating_add(workers::count() * WAITING);
         let engine = match &component {
@@ -103,6 +120,8 @@ impl Builder {
             stop: watch::Sender::new(false),
             connections: Mutex::default(),
             config,
+            #[cfg(feature = "native")]
+            interpreter: self.interpreter,
         };
         Ok(Server { shared: Arc::new(shared), listeners, implicit, events: events.zip(waiting) })
     }

@@ -35,9 +35,16 @@
 //! (it writes to `log`), and there may be several servers. It needs Linux and a tokio runtime with all its drivers.
 //! `examples/` and `docs/embedding-rust.md` show more.
 
+#![cfg_attr(
+    feature = "native",
+    allow(missing_docs, private_interfaces, reason = "what sessions are given is no interface")
+)]
+
 pub mod accounts;
 pub mod config;
 pub mod events;
+#[cfg(feature = "native")]
+pub mod native;
 pub mod providers;
 pub mod storage;
 

@@ -48,6 +48,8 @@ pub(crate) struct Shared {
     pub(crate) handshakes: Semaphore,
     pub(crate) stop: told::Sender<bool>,
     pub(crate) connections: Mutex<Connections>,
+    #[cfg(feature = "native")]
+    pub(crate) interpreter: Option<crate::native::Interpreter>,
 }
 
 impl Server {

@@ -20,7 +20,7 @@ use crate::server::Shared;
 use crate::tunables;
 
 /// What the host knows of one session: the data of its store.
-pub(crate) struct SessionCtx {
+pub struct SessionCtx {
     pub(crate) table: ResourceTable,
     pub(crate) shared: Arc<Shared>,
     /// The client's, once it is there.
@@ -177,6 +177,10 @@ pub(crate) async fn run(shared: Arc<Shared>, control: Arc<Control>, mut stop: wa
 
 /// Run the guest, for the client that is coming.
 pub(crate) async fn guest(shared: Arc<Shared>, coming: oneshot::Receiver<Arc<Control>>) -> anyhow::Result<()> {
+    #[cfg(feature = "native")]
+    if let Some(interpreter) = shared.interpreter {
+        return interpreter(SessionCtx::new(shared, coming)).await;
+    }
     let engine = shared.engine.clone();
     let mut store = Store::new(engine.wasmtime(), SessionCtx::new(shared, coming));
     store.limiter(|ctx| &mut ctx.limits);

@@ -6,7 +6,7 @@
 /// * `$login`: `accounts.authenticate` as anonymous,
 /// * `$passive`: `data-port.passive`; what comes of it is kept,
 /// * `$end`: wait until the host wants the session to end,
-/// * `$run`: itself.
+/// * `$deep`: itself, without end.
 ///
 /// It runs once it has a client.
 pub fn guest(body: &str) -> Vec<u8> {
@@ -74,6 +74,7 @@ const COMPONENT: &str = r#"
     (func $login (call $authenticate (i32.const 0) (i32.const 9) (i32.const 0) (i32.const 1) (i32.const 64)))
     (func $passive (call $listen (i32.const 128)))
     (func $end (call $block (call $subscribe (call $get))))
+    (func $deep (result i32) (i32.add (call $deep) (i32.const 1)))
     (func $run (export "run") (result i32) (local $i i32) BODY))
   (core instance $guest (instantiate $guest (with "host" (instance
     (export "memory" (memory $memory "memory"))

@@ -62,7 +62,10 @@ fn draw(text: &mut String, row: &Row, y: usize) {
 }
 
 fn color(at: usize) -> &'static str {
-    ["#0b6e4f", "#74c69d", "#8d99ae", "#c9ada7", "#e09f3e", "#5f9ea0", "#b56576"].get(at).copied().unwrap_or("#999999")
+    ["#0b6e4f", "#40916c", "#74c69d", "#8d99ae", "#c9ada7", "#e09f3e", "#5f9ea0", "#b56576"]
+        .get(at)
+        .copied()
+        .unwrap_or("#999999")
 }
 
 const WIDTH: usize = 900;

@@ -2,6 +2,7 @@
 //! delays, no transfer log, no limit in the way, and the cheapest hash of passwords that it knows.
 
 mod command_wasm;
+mod native;
 mod proftpd;
 mod pure_ftpd;
 mod pyftpdlib;
@@ -140,8 +141,9 @@ impl Drop for Server {
 }
 
 /// All of them, ours first.
-pub(crate) static KINDS: [&Kind; 7] = [
+pub(crate) static KINDS: [&Kind; 8] = [
     &wasi_ftpd::KIND,
+    &native::KIND,
     &command_wasm::KIND,
     &vsftpd::KIND,
     &proftpd::KIND,
