@@ -1,7 +1,6 @@
 //! Facts about files and directories for MLST and MLSD (RFC 3659 §7).
 
-use std::io::Write;
-
+use crate::proto::digits::{self, decimal};
 use crate::proto::entry::{Attributes, Kind, Permissions, Unix};
 
 /// A set of facts: those that a client is told.
@@ -75,21 +74,21 @@ impl Facts {
         for fact in self.iter().filter(known) {
             out.extend_from_slice(fact.name().as_bytes());
             out.push(b'=');
-            // Writing to a Vec does not fail.
-            let _ = match fact {
-                Fact::Type => out.write_all(type_of(attributes.kind)),
-                Fact::Size => write!(out, "{}", attributes.size),
-                Fact::Modify => out.write_all(attributes.modified.exact_time_val().as_bytes()),
-                Fact::Create => out.write_all(attributes.created.unwrap_or_default().exact_time_val().as_bytes()),
-                Fact::Perm => {
-                    write_perm(out, attributes.kind, permissions);
-                    Ok(())
+            match fact {
+                Fact::Type => out.extend_from_slice(type_of(attributes.kind)),
+                Fact::Size => decimal(out, attributes.size),
+                Fact::Modify => attributes.modified.write_exact_time_val(out),
+                Fact::Create => attributes.created.unwrap_or_default().write_exact_time_val(out),
+                Fact::Perm => write_perm(out, attributes.kind, permissions),
+                Fact::Unique => {
+                    digits::write::<16>(out, attributes.unique.0, 1, b'0');
+                    out.push(b'g');
+                    digits::write::<16>(out, attributes.unique.1, 1, b'0');
                 }
-                Fact::Unique => write!(out, "{:x}g{:x}", attributes.unique.0, attributes.unique.1),
-                Fact::UnixMode => write!(out, "{:04o}", unix.mode & 0o7777),
-                Fact::UnixOwner => write!(out, "{}", unix.owner),
-                Fact::UnixGroup => write!(out, "{}", unix.group),
-            };
+                Fact::UnixMode => digits::write::<8>(out, (unix.mode & 0o7777).into(), 4, b'0'),
+                Fact::UnixOwner => decimal(out, unix.owner.into()),
+                Fact::UnixGroup => decimal(out, unix.group.into()),
+            }
             out.push(b';');
         }
     }

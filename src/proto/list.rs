@@ -1,17 +1,26 @@
 //! Listings for people and for clients that read as people do: LIST and NLST (RFC 959 §4.1.3).
 
 use std::borrow::Cow;
-use std::io::Write;
 
+use super::digits::{self, decimal};
 use super::entry::{Attributes, Kind, Time, Unix};
 
 /// Append the columns of `ls -l` that clients parse, up to the name.
 pub fn write_attributes(out: &mut Vec<u8>, of: &Attributes, now: Time) {
-    let date = of.modified.ls_date(now);
     let Unix { mode, owner, group } = of.unix.unwrap_or(Unix::usual(of.kind));
     out.extend(mode_letters(of.kind, mode));
-    // Writing to a Vec does not fail.
-    let _ = write!(out, " {:>4} {owner:<8} {group:<8} {:>8} {date} ", of.links, of.size);
+    digits::write::<10>(out, of.links, 5, b' ');
+    for id in [owner, group] {
+        out.push(b' ');
+        let end = out.len() + 8;
+        decimal(out, id.into());
+        out.resize(end.max(out.len()), b' ');
+    }
+    out.push(b' ');
+    digits::write::<10>(out, of.size, 8, b' ');
+    out.push(b' ');
+    of.modified.write_ls_date(now, out);
+    out.push(b' ');
 }
 
 /// The name with `?` for every octet that would end its line. All others stay as they are.

@@ -6,6 +6,7 @@ pub mod ascii;
 pub mod charset;
 pub mod checksum;
 pub mod command;
+mod digits;
 pub mod entry;
 pub mod facts;
 pub mod glob;

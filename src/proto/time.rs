@@ -1,5 +1,6 @@
 //! Moments as FTP writes them: time-val (RFC 3659 §2.3) and the date column of LIST. All in UTC.
 
+use crate::proto::digits::{self, zeros};
 use crate::proto::entry::Time;
 
 /// A moment as a calendar and a clock show it.
@@ -44,20 +45,28 @@ impl Time {
 
     /// `YYYYMMDDHHMMSS`.
     pub fn time_val(self) -> String {
-        let Civil { year, month, day, hour, minute, second } = self.printable().civil();
-        format!("{year:04}{month:02}{day:02}{hour:02}{minute:02}{second:02}")
+        let mut text = Vec::with_capacity(14);
+        self.write_time_val(&mut text);
+        String::from_utf8(text).unwrap_or_default()
     }
 
-    /// With the fraction of the second, as far as it is known.
-    pub fn exact_time_val(self) -> String {
-        let mut text = self.time_val();
+    fn write_time_val(self, out: &mut Vec<u8>) {
+        let Civil { year, month, day, hour, minute, second } = self.printable().civil();
+        zeros(out, year.unsigned_abs(), 4);
+        [month, day, hour, minute, second].into_iter().for_each(|part| zeros(out, part.into(), 2));
+    }
+
+    /// Append it with the fraction of the second, as far as it is known.
+    pub fn write_exact_time_val(self, out: &mut Vec<u8>) {
+        self.write_time_val(out);
         if self.nanoseconds > 0 {
-            let fraction = format!(".{:09}", self.nanoseconds.min(999_999_999));
+            out.push(b'.');
             // basic-ftp takes fewer than three digits for milliseconds.
-            let length = fraction.trim_end_matches('0').len().max(4);
-            text.push_str(fraction.get(..length).unwrap_or_default());
+            let least = out.len() + 3;
+            zeros(out, self.nanoseconds.min(999_999_999).into(), 9);
+            let spare = out.iter().rev().take_while(|&&digit| digit == b'0').count();
+            out.truncate(least.max(out.len() - spare));
         }
-        text
     }
 
     /// What calendar and clock show, for any moment.
@@ -80,15 +89,21 @@ impl Time {
         }
     }
 
-    /// As `ls -l` does: the time of day for what is recent, the year for what is not. Twelve octets.
-    pub fn ls_date(self, now: Self) -> String {
+    /// Append it as `ls -l` does: the time of day for what is recent, the year for what is not. Twelve octets.
+    pub fn write_ls_date(self, now: Self, out: &mut Vec<u8>) {
         let Civil { year, month, day, hour, minute, .. } = self.printable().civil();
         let month = MONTHS.get(usize::from(month).wrapping_sub(1)).unwrap_or(&"???");
+        out.extend_from_slice(month.as_bytes());
+        digits::write::<10>(out, day.into(), 3, b' ');
         let age = now.seconds.saturating_sub(self.seconds);
         if (-DAY..HALF_YEAR).contains(&age) {
-            format!("{month} {day:>2} {hour:02}:{minute:02}")
+            out.push(b' ');
+            zeros(out, hour.into(), 2);
+            out.push(b':');
+            zeros(out, minute.into(), 2);
         } else {
-            format!("{month} {day:>2}  {year:04}")
+            out.extend_from_slice(b"  ");
+            zeros(out, year.unsigned_abs(), 4);
         }
     }
 
@@ -161,6 +176,12 @@ mod tests {
         Time { seconds, nanoseconds: 0 }
     }
 
+    fn ls_date(time: Time, now: Time) -> String {
+        let mut out = Vec::new();
+        time.write_ls_date(now, &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
     #[test]
     fn known_moments_both_ways() {
         for (seconds, text) in [
@@ -185,7 +206,9 @@ mod tests {
         assert_eq!(time("19700101000000.0000000019").nanoseconds, 1);
         assert_eq!(time("19981231235960"), time("19981231235959"));
         for text in ["19700101000000", "19700101000000.500", "20260101000000.000000001", "20260101000000.12034"] {
-            assert_eq!(time(text).exact_time_val(), text);
+            let mut exact = b"modify=".to_vec();
+            time(text).write_exact_time_val(&mut exact);
+            assert_eq!(exact, [b"modify=", text.as_bytes()].concat());
         }
     }
 
@@ -230,17 +253,17 @@ mod tests {
         assert_eq!(at(i64::MAX).time_val(), "99991231235959");
         assert_eq!(at(i64::MAX).civil().year, 292_277_026_596);
         assert_eq!(at(i64::MIN).civil().year, -292_277_022_657);
-        assert_eq!(at(i64::MIN).ls_date(at(i64::MAX)), "Jan  1  0000");
-        assert_eq!(at(i64::MAX).ls_date(at(i64::MIN)), "Dec 31  9999");
+        assert_eq!(ls_date(at(i64::MIN), at(i64::MAX)), "Jan  1  0000");
+        assert_eq!(ls_date(at(i64::MAX), at(i64::MIN)), "Dec 31  9999");
     }
 
     #[test]
     fn dates_of_listings() {
         let now = at(1_767_225_600);
-        assert_eq!(now.ls_date(now), "Jan  1 00:00");
-        assert_eq!(at(now.seconds + DAY).ls_date(now), "Jan  2 00:00");
-        assert_eq!(at(now.seconds + DAY + 1).ls_date(now), "Jan  2  2026");
-        assert_eq!(at(now.seconds - HALF_YEAR + 1).ls_date(now), "Jul  2 09:05");
-        assert_eq!(at(now.seconds - HALF_YEAR).ls_date(now), "Jul  2  2025");
+        assert_eq!(ls_date(now, now), "Jan  1 00:00");
+        assert_eq!(ls_date(at(now.seconds + DAY), now), "Jan  2 00:00");
+        assert_eq!(ls_date(at(now.seconds + DAY + 1), now), "Jan  2  2026");
+        assert_eq!(ls_date(at(now.seconds - HALF_YEAR + 1), now), "Jul  2 09:05");
+        assert_eq!(ls_date(at(now.seconds - HALF_YEAR), now), "Jul  2  2025");
     }
 }

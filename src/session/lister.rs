@@ -225,7 +225,7 @@ impl<'e, E: Env> Lister<'e, E> {
 
     /// A name that does not end its line.
     fn write_name(&self, name: &[u8], out: &mut Vec<u8>) {
-        out.extend(self.style.names.to_wire(self.env, safe_name(name).into_owned()));
+        out.extend_from_slice(&self.style.names.to_wire(self.env, safe_name(name)));
     }
 }
 

@@ -1,6 +1,7 @@
 //! Pathnames on the connections. On disk they are octets, in UTF-8 by custom; some clients know only another
 //! charset (RFC 2640 §3.2).
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use crate::env::Env;
@@ -27,8 +28,8 @@ impl Names {
 
     /// A name on disk, or a line with such names, as the client sees it. What the charset cannot write, or is
     /// not UTF-8, is sent as it is, and understood when it comes back.
-    pub(super) fn to_wire<E: Env>(&self, env: &E, name: Vec<u8>) -> Vec<u8> {
-        if name.is_ascii() { name } else { self.encoded(env, &name).unwrap_or(name) }
+    pub(super) fn to_wire<'n, E: Env>(&self, env: &E, name: Cow<'n, [u8]>) -> Cow<'n, [u8]> {
+        if name.is_ascii() { name } else { self.encoded(env, &name).map_or(name, Cow::Owned) }
     }
 
     /// What a client sent, as it is on disk.
@@ -60,14 +61,14 @@ mod tests {
     fn nothing_is_lost() {
         let env = Memory::new("127.0.0.1:21".parse().unwrap(), "127.0.0.1:4000".parse().unwrap());
         assert_eq!(Names::legacy().to_disk(&env, b"caf\xE9"), "caf\u{e9}".as_bytes());
-        assert_eq!(Names::of(Some("Shift_JIS")).to_wire(&env, "\u{65e5}".into()), b"\x93\xFA");
+        assert_eq!(Names::of(Some("Shift_JIS")).to_wire(&env, "\u{65e5}".as_bytes().into()).as_ref(), b"\x93\xFA");
         for names in [Names::default(), Names::legacy(), Names::of(Some("gbk")), Names::of(Some("utf-8"))] {
             for name in ["plain", "caf\u{e9}", "\u{65e5}\u{672c}", "\u{202e}x", "\u{1f600}"] {
-                let wire = names.to_wire(&env, name.into());
+                let wire = names.to_wire(&env, name.as_bytes().into());
                 assert_eq!(names.to_disk(&env, &wire), name.as_bytes(), "{names:?} {name}");
             }
         }
         assert_eq!(Names::default().to_disk(&env, b"\xFF\xFE"), b"\xFF\xFE");
-        assert_eq!(Names::legacy().to_wire(&env, b"\xFF\xFE".to_vec()), b"\xFF\xFE");
+        assert_eq!(Names::legacy().to_wire(&env, b"\xFF\xFE"[..].into()).as_ref(), b"\xFF\xFE");
     }
 }

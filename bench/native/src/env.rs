@@ -221,6 +221,7 @@ impl Env for Host {
     }
 
     async fn receive(&self, into: &mut Vec<u8>) -> Received {
+        self.host.turn().await;
         self.early.set(!self.early.get());
         if self.early.get()
             && let Some(received) = self.try_receive(into)

@@ -23,6 +23,8 @@ struct Inner {
     ctx: Arc<Mutex<SessionCtx>>,
     /// A call that waits, and the session for it.
     call: Cell<Option<Pin<Box<dyn Future<Output = ()>>>>>,
+    /// There is one.
+    waiting: Cell<bool>,
     /// What the session waits for otherwise. Weak: a pollable must not outlive its stream.
     signals: RefCell<Vec<Weak<Signal>>>,
     /// The session could go on, and only lets others look.
@@ -34,6 +36,7 @@ impl Unboxed {
         Self(Rc::new(Inner {
             ctx: Arc::new(Mutex::new(ctx)),
             call: Cell::default(),
+            waiting: Cell::default(),
             signals: RefCell::default(),
             yielded: Cell::default(),
         }))
@@ -60,6 +63,7 @@ impl Unboxed {
             Box::pin(async move { slot.set(Some(call(&mut ctx).await.expect(TRAP))) });
         if poll_fn(|context| Poll::Ready(call.as_mut().poll(context).is_pending())).await {
             self.0.call.set(Some(call));
+            self.0.waiting.set(true);
         }
         poll_fn(|_| answer.take().map_or(Poll::Pending, Poll::Ready)).await
     }
@@ -82,6 +86,9 @@ impl Unboxed {
     /// Wait until one of `signals` was found ready. Cancel safe.
     pub(crate) async fn any<const N: usize>(&self, signals: [&Rc<Signal>; N]) {
         poll_fn(|_| {
+            if self.0.waiting.get() {
+                return Poll::Pending;
+            }
             if signals.iter().any(|signal| signal.ready.get()) {
                 return Poll::Ready(());
             }
@@ -89,6 +96,11 @@ impl Unboxed {
             Poll::Pending
         })
         .await;
+    }
+
+    /// Wait until the host may be called, by what goes on beside a call that waits.
+    pub(crate) async fn turn(&self) {
+        poll_fn(|_| if self.0.waiting.get() { Poll::Pending } else { Poll::Ready(()) }).await;
     }
 
     /// Wait for one signal. Cancel safe.
@@ -116,6 +128,7 @@ impl Unboxed {
             }
             if let Some(call) = self.0.call.take() {
                 call.await;
+                self.0.waiting.set(false);
                 continue;
             }
             let signals: Vec<_> = self.0.signals.take().iter().filter_map(Weak::upgrade).collect();

@@ -5,10 +5,11 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinHandle, spawn_blocking};
 use wasmtime_wasi_io::poll::Pollable;
 
 use super::custom::{Listing, Mount, OwnFile, OwnWork};
+use super::directory::BATCH_ENTRIES;
 use super::{Access, Attributes, Directory, Entry, Error, File, Permissions, Storage, Time, Volume, Work, pace};
 
 /// Where the files of an account are.
@@ -69,10 +70,17 @@ pub(crate) enum OpenFile {
     Other(Arc<OwnFile>),
 }
 
-/// A directory of either, being read, by one thread at a time.
+/// A directory of either, being read.
 pub(super) enum OpenDirectory {
-    Local(Arc<Mutex<Directory>>),
+    Local(LocalDirectory),
     Other(Listing),
+}
+
+/// A directory that is read by one thread at a time: while the guest has a batch of its entries, another thread looks at
+/// those of the next, if it is large.
+pub(super) struct LocalDirectory {
+    directory: Arc<Mutex<Directory>>,
+    ahead: Option<JoinHandle<Result<Vec<Entry>, Error>>>,
 }
 
 /// A checksum or a copy of either.
@@ -129,7 +137,7 @@ impl Tree {
         match self {
             Self::Local(volume) => {
                 let directory = blocking(move || volume.list(&path)).await?;
-                Ok(OpenDirectory::Local(Arc::new(Mutex::new(directory))))
+                Ok(OpenDirectory::Local(LocalDirectory { directory: Arc::new(Mutex::new(directory)), ahead: None }))
             }
             Self::Other(mount) => mount.list(&path).await.map(OpenDirectory::Other),
         }
@@ -271,12 +279,27 @@ impl OpenFile {
 impl OpenDirectory {
     pub(super) async fn next(&mut self) -> Result<Vec<Entry>, Error> {
         match self {
-            Self::Local(directory) => {
-                let directory = directory.clone();
-                blocking(move || directory.lock().unwrap_or_else(PoisonError::into_inner).next()).await
-            }
+            Self::Local(directory) => directory.next().await,
             Self::Other(listing) => listing.next().await,
         }
+    }
+}
+
+impl LocalDirectory {
+    /// Cancel safe.
+    async fn next(&mut self) -> Result<Vec<Entry>, Error> {
+        let entries = match &mut self.ahead {
+            Some(ahead) => ahead.await.unwrap_or(Err(Error::Io)),
+            None => blocking(self.read()).await,
+        };
+        let more = entries.as_ref().is_ok_and(|entries| entries.len() >= BATCH_ENTRIES);
+        self.ahead = more.then(|| spawn_blocking(self.read()));
+        entries
+    }
+
+    fn read(&self) -> impl FnOnce() -> Result<Vec<Entry>, Error> + Send + use<> {
+        let directory = self.directory.clone();
+        move || directory.lock().unwrap_or_else(PoisonError::into_inner).next()
     }
 }
 
