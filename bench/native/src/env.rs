@@ -223,10 +223,11 @@ impl Env for Host {
     async fn receive(&self, into: &mut Vec<u8>) -> Received {
         self.host.turn().await;
         self.early.set(!self.early.get());
-        if self.early.get()
-            && let Some(received) = self.try_receive(into)
-        {
-            return received;
+        if self.early.get() {
+            if let Some(received) = self.try_receive(into) {
+                return received;
+            }
+            self.input.signal.take();
         }
         self.early.set(false);
         loop {

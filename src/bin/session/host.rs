@@ -122,10 +122,12 @@ impl Env for Host {
     async fn receive(&self, into: &mut Vec<u8>) -> Received {
         // A quick client has answered by now. Not twice in a row: a session that never waits never hears that it must end.
         self.early.set(!self.early.get());
-        if self.early.get()
-            && let Some(received) = self.try_receive(into)
-        {
-            return received;
+        if self.early.get() {
+            if let Some(received) = self.try_receive(into) {
+                return received;
+            }
+            // What was found ready before this is no news.
+            self.input.signal().take();
         }
         self.early.set(false);
         loop {

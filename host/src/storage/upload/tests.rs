@@ -200,6 +200,24 @@ fn the_last_of_two_writers_stays_and_they_do_not_mix() {
 }
 
 #[test]
+fn hidden_whatever_is_replaced_meanwhile() {
+    let scene = Scene::new(Unfinished::Keep);
+    scene.put("f", "old");
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                scene.put("other", "new");
+                fs::rename(scene.at(b"other"), scene.at(b"f")).unwrap();
+            }
+        });
+        let shown = (0..20_000).filter(|_| !scene.open("f", Access::Replace).unwrap().ends_unfinished()).count();
+        over.store(true, Ordering::Relaxed);
+        assert_eq!(shown, 0);
+    });
+}
+
+#[test]
 fn nobody_goes_on_with_what_another_writes() {
     let scene = Scene::new(Unfinished::Keep);
     let first = scene.open("f", Access::Replace).unwrap();

@@ -155,10 +155,11 @@ impl New<'_> {
         Ok(self.upload(descriptor, 0, 0, name, true))
     }
 
-    /// Whether it may be written under another name: a link, and one of several links, stay what they are.
+    /// Whether it may be written under another name: a link, and one of several links, stay what they are. (What has no
+    /// link any more was replaced this very moment.)
     fn can_hide(&self) -> bool {
         self.volume.unfinished != Unfinished::InPlace
-            && self.there.is_none_or(|there| there.kind == Kind::File && there.links == 1)
+            && self.there.is_none_or(|there| there.kind == Kind::File && there.links <= 1)
     }
 
     /// Of the new file: nobody may see it who may not see the old one.
