@@ -229,6 +229,12 @@ impl File {
         self.0.fsync && !matches!(self.0.mode, Mode::Read)
     }
 
+    /// The file that this one has replaced, if it is large. It goes when this is dropped, which takes long.
+    pub(super) fn replaced(&self) -> Option<OwnedFd> {
+        let upload = self.0.upload.as_ref().filter(|upload| upload.is_finished())?;
+        upload.old.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
     /// Whether dropping this clone removes or renames something, which may take a while.
     pub(super) fn ends_unfinished(&self) -> bool {
         Arc::strong_count(&self.0) == 1 && self.0.upload.as_ref().is_some_and(|upload| !upload.is_finished())

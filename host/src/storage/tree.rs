@@ -267,10 +267,17 @@ impl OpenFile {
 
     pub(super) async fn finish(self) -> Result<(), Error> {
         match self {
-            Self::Local(file) if file.waits_for_disk() => {
-                spawn_blocking(move || file.finish()).await.unwrap_or(Err(Error::Io))
+            Self::Local(file) => {
+                let last = file.clone();
+                let finished = match file.waits_for_disk() {
+                    true => spawn_blocking(move || file.finish()).await.unwrap_or(Err(Error::Io)),
+                    false => blocking(move || file.finish()).await,
+                };
+                if let Some(old) = last.replaced() {
+                    spawn_blocking(move || drop(old));
+                }
+                finished
             }
-            Self::Local(file) => blocking(move || file.finish()).await,
             Self::Other(file) => file.finish().await,
         }
     }

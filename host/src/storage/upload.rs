@@ -1,8 +1,8 @@
 //! A file that is written under a hidden name, and gets its own when it is finished.
 
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use rustix::fs::{
     AtFlags, Gid, Mode, OFlags, RenameFlags, Uid, fchmod, fchown, fsync, linkat, openat, renameat, renameat_with,
@@ -36,6 +36,8 @@ pub(super) struct Upload {
     pub(super) name: Vec<u8>,
     /// Its name until then; the same if it can be seen while it is written.
     pub(super) written_as: Vec<u8>,
+    /// What it replaces, held open if it is large: it then goes when this is closed, and not when the name changes hands.
+    pub(super) old: Mutex<Option<OwnedFd>>,
     /// It must not replace anything.
     pub(super) exclusive: bool,
     /// What becomes of it without a finish.

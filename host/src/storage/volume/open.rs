@@ -1,8 +1,8 @@
 //! How files are opened.
 
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 
 use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, fchmod, openat};
 use rustix::io::{Errno, retry_on_intr};
@@ -80,11 +80,13 @@ impl New<'_> {
         if !self.can_hide() {
             return self.in_place(0, OFlags::CREATE);
         }
-        if self.there.is_some() {
+        let mut old = None;
+        if let Some(there) = self.there {
             // What may not be written may not be replaced either.
             let flags = OPEN | OFlags::WRONLY | OFlags::NOFOLLOW;
             match retry_on_intr(|| openat(&self.directory, self.name, flags, Mode::empty())) {
-                Ok(_) | Err(Errno::NOENT) => {}
+                Ok(opened) => old = (there.size > LARGE).then_some(opened),
+                Err(Errno::NOENT) => {}
                 Err(errno) => return Err(errno.into()),
             }
         }
@@ -93,7 +95,7 @@ impl New<'_> {
             match acquire(&self.directory, &hidden, Some(self.mode())) {
                 Ok(Some((descriptor, size))) => {
                     self.set_mode(&descriptor, size)?;
-                    return Ok(self.upload(descriptor, 0, size, hidden, false));
+                    return Ok(self.upload(descriptor, 0, size, hidden, false, old));
                 }
                 Ok(None) => {}
                 // In a directory that takes no new names.
@@ -113,7 +115,9 @@ impl New<'_> {
                 Ok(Some((descriptor, size @ 1..))) if is_fresh(&descriptor)? => {
                     // The client means an upload, of which there is less: not a file that was there before.
                     let enough = size >= at;
-                    return enough.then(|| self.upload(descriptor, at, size, hidden, false)).ok_or(Error::BadOffset);
+                    return enough
+                        .then(|| self.upload(descriptor, at, size, hidden, false, None))
+                        .ok_or(Error::BadOffset);
                 }
                 Ok(None) => return Err(Error::Busy),
                 Ok(Some(_)) | Err(Errno::NOENT | Errno::ACCESS | Errno::PERM | Errno::ROFS) => {}
@@ -135,7 +139,7 @@ impl New<'_> {
         let hidden = hidden(self.name, 0);
         let (descriptor, size) = acquire(&self.directory, &hidden, Some(self.mode()))?.ok_or(Error::Busy)?;
         let at = if is_fresh(&descriptor)? { size } else { 0 };
-        Ok(self.upload(descriptor, at, size, hidden, false))
+        Ok(self.upload(descriptor, at, size, hidden, false, None))
     }
 
     fn create(self) -> Result<File, Error> {
@@ -146,13 +150,13 @@ impl New<'_> {
             let hidden = hidden(self.name, 0);
             let (descriptor, size) = acquire(&self.directory, &hidden, Some(self.mode()))?.ok_or(Error::Exists)?;
             self.set_mode(&descriptor, size)?;
-            return Ok(self.upload(descriptor, 0, size, hidden, true));
+            return Ok(self.upload(descriptor, 0, size, hidden, true, None));
         }
         let flags = OPEN | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CREATE | OFlags::EXCL;
         let descriptor = retry_on_intr(|| openat(&self.directory, self.name, flags, self.mode()))?;
         lock(&descriptor)?;
         let name = self.name.to_vec();
-        Ok(self.upload(descriptor, 0, 0, name, true))
+        Ok(self.upload(descriptor, 0, 0, name, true, None))
     }
 
     /// Whether it may be written under another name: a link, and one of several links, stay what they are. (What has no
@@ -173,12 +177,21 @@ impl New<'_> {
         if size > 0 { fchmod(descriptor, self.mode()) } else { Ok(()) }
     }
 
-    fn upload(self, descriptor: OwnedFd, at: u64, size: u64, written_as: Vec<u8>, exclusive: bool) -> File {
+    fn upload(
+        self,
+        descriptor: OwnedFd,
+        at: u64,
+        size: u64,
+        written_as: Vec<u8>,
+        exclusive: bool,
+        old: Option<OwnedFd>,
+    ) -> File {
         let fsync = self.volume.fsync;
         let upload = Upload {
             directory: self.directory,
             name: self.name.to_vec(),
             written_as,
+            old: Mutex::new(old),
             exclusive,
             unfinished: self.volume.unfinished,
             finished: AtomicBool::new(false),
@@ -222,6 +235,9 @@ fn is_fresh(left: &OwnedFd) -> Result<bool, Errno> {
 
 /// Seconds after which nobody remembers what was cut short: a day. Then the name is as if it had never been.
 const FRESH: i64 = 86_400;
+
+/// Octets of a file that takes long to go: about a millisecond.
+const LARGE: u64 = 8 * 1024 * 1024;
 
 /// How often in a row a file may be replaced between its being opened and locked.
 const ATTEMPTS: u32 = 8;
