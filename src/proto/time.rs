@@ -45,9 +45,12 @@ impl Time {
 
     /// `YYYYMMDDHHMMSS`.
     pub fn time_val(self) -> String {
-        let mut text = Vec::with_capacity(14);
-        self.write_time_val(&mut text);
-        String::from_utf8(text).unwrap_or_default()
+        text(|out| self.write_time_val(out))
+    }
+
+    /// With the fraction of the second, as far as it is known.
+    pub fn exact_time_val(self) -> String {
+        text(|out| self.write_exact_time_val(out))
     }
 
     fn write_time_val(self, out: &mut Vec<u8>) {
@@ -56,7 +59,7 @@ impl Time {
         [month, day, hour, minute, second].into_iter().for_each(|part| zeros(out, part.into(), 2));
     }
 
-    /// Append it with the fraction of the second, as far as it is known.
+    /// Append [`exact_time_val`](Self::exact_time_val).
     pub fn write_exact_time_val(self, out: &mut Vec<u8>) {
         self.write_time_val(out);
         if self.nanoseconds > 0 {
@@ -125,6 +128,13 @@ impl Civil {
     }
 }
 
+/// What `write` appends.
+fn text(write: impl FnOnce(&mut Vec<u8>)) -> String {
+    let mut out = Vec::new();
+    write(&mut out);
+    String::from_utf8(out).unwrap_or_default()
+}
+
 fn days_in_month(year: i64, month: u8) -> u8 {
     match month {
         1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
@@ -177,9 +187,7 @@ mod tests {
     }
 
     fn ls_date(time: Time, now: Time) -> String {
-        let mut out = Vec::new();
-        time.write_ls_date(now, &mut out);
-        String::from_utf8(out).unwrap()
+        text(|out| time.write_ls_date(now, out))
     }
 
     #[test]
@@ -206,9 +214,7 @@ mod tests {
         assert_eq!(time("19700101000000.0000000019").nanoseconds, 1);
         assert_eq!(time("19981231235960"), time("19981231235959"));
         for text in ["19700101000000", "19700101000000.500", "20260101000000.000000001", "20260101000000.12034"] {
-            let mut exact = b"modify=".to_vec();
-            time(text).write_exact_time_val(&mut exact);
-            assert_eq!(exact, [b"modify=", text.as_bytes()].concat());
+            assert_eq!(time(text).exact_time_val(), text);
         }
     }
 
