@@ -22,9 +22,7 @@ struct Inner {
     /// Held by whoever calls the host: one call at a time, as for a component.
     ctx: Arc<Mutex<SessionCtx>>,
     /// A call that waits, and the session for it.
-    call: Cell<Option<Pin<Box<dyn Future<Output = ()>>>>>,
-    /// There is one.
-    waiting: Cell<bool>,
+    call: RefCell<Option<Pin<Box<dyn Future<Output = ()>>>>>,
     /// What the session waits for otherwise. Weak: a pollable must not outlive its stream.
     signals: RefCell<Vec<Weak<Signal>>>,
     /// The session could go on, and only lets others look.
@@ -35,8 +33,7 @@ impl Unboxed {
     pub(crate) fn new(ctx: SessionCtx) -> Self {
         Self(Rc::new(Inner {
             ctx: Arc::new(Mutex::new(ctx)),
-            call: Cell::default(),
-            waiting: Cell::default(),
+            call: RefCell::default(),
             signals: RefCell::default(),
             yielded: Cell::default(),
         }))
@@ -62,8 +59,7 @@ impl Unboxed {
         let mut call: Pin<Box<dyn Future<Output = ()>>> =
             Box::pin(async move { slot.set(Some(call(&mut ctx).await.expect(TRAP))) });
         if poll_fn(|context| Poll::Ready(call.as_mut().poll(context).is_pending())).await {
-            self.0.call.set(Some(call));
-            self.0.waiting.set(true);
+            self.0.call.replace(Some(call));
         }
         poll_fn(|_| answer.take().map_or(Poll::Pending, Poll::Ready)).await
     }
@@ -86,7 +82,7 @@ impl Unboxed {
     /// Wait until one of `signals` was found ready. Cancel safe.
     pub(crate) async fn any<const N: usize>(&self, signals: [&Rc<Signal>; N]) {
         poll_fn(|_| {
-            if self.0.waiting.get() {
+            if self.0.call.borrow().is_some() {
                 return Poll::Pending;
             }
             if signals.iter().any(|signal| signal.ready.get()) {
@@ -100,7 +96,7 @@ impl Unboxed {
 
     /// Wait until the host may be called, by what goes on beside a call that waits.
     pub(crate) async fn turn(&self) {
-        poll_fn(|_| if self.0.waiting.get() { Poll::Pending } else { Poll::Ready(()) }).await;
+        poll_fn(|_| if self.0.call.borrow().is_some() { Poll::Pending } else { Poll::Ready(()) }).await;
     }
 
     /// Wait for one signal. Cancel safe.
@@ -126,9 +122,9 @@ impl Unboxed {
             if let Poll::Ready(output) = poll_fn(|context| Poll::Ready(session.as_mut().poll(context))).await {
                 return output;
             }
-            if let Some(call) = self.0.call.take() {
+            let call = self.0.call.take();
+            if let Some(call) = call {
                 call.await;
-                self.0.waiting.set(false);
                 continue;
             }
             let signals: Vec<_> = self.0.signals.take().iter().filter_map(Weak::upgrade).collect();

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use crate::run::{Results, Row};
+use crate::servers::{KINDS, Kind};
 
 /// An SVG of bars.
 pub(crate) fn svg(results: &Results) -> String {
@@ -18,7 +19,7 @@ pub(crate) fn svg(results: &Results) -> String {
         let _ = writeln!(
             text,
             "<rect x=\"{x}\" y=\"8\" width=\"10\" height=\"10\" fill=\"{}\"/><text x=\"{}\" y=\"17\">{}</text>",
-            color(at),
+            color(kind),
             x + 14,
             kind.name,
         );
@@ -45,7 +46,7 @@ fn draw(text: &mut String, row: &Row, y: usize) {
         scenario.name,
         scenario.unit
     );
-    for (at, summary) in summaries.iter().enumerate() {
+    for (at, (summary, (kind, _))) in summaries.iter().zip(&row.figures).enumerate() {
         let Some(summary) = summary else { continue };
         let (y, width) = (y + at * BAR, (row.better(summary.median, best) * BARS).max(1.0));
         let _ = writeln!(
@@ -53,7 +54,7 @@ fn draw(text: &mut String, row: &Row, y: usize) {
             "<rect x=\"{LEFT}\" y=\"{y}\" width=\"{width:.0}\" height=\"{}\" fill=\"{}\"/>\
              <text x=\"{:.0}\" y=\"{}\" font-size=\"8\">{}</text>",
             BAR - 1,
-            color(at),
+            color(kind),
             LEFT as f64 + width + 4.0,
             y + BAR - 2,
             super::number(summary.median),
@@ -61,11 +62,11 @@ fn draw(text: &mut String, row: &Row, y: usize) {
     }
 }
 
-fn color(at: usize) -> &'static str {
-    ["#0b6e4f", "#40916c", "#74c69d", "#8d99ae", "#c9ada7", "#e09f3e", "#5f9ea0", "#b56576"]
-        .get(at)
-        .copied()
-        .unwrap_or("#999999")
+/// Each server has its own, whoever else is there; shades of green are ours.
+fn color(kind: &Kind) -> &'static str {
+    let at = KINDS.iter().position(|known| known.name == kind.name);
+    let colors = ["#0b6e4f", "#40916c", "#74c69d", "#8d99ae", "#c9ada7", "#e09f3e", "#5f9ea0", "#b56576"];
+    at.and_then(|at| colors.get(at).copied()).unwrap_or("#999999")
 }
 
 const WIDTH: usize = 900;
