@@ -37,6 +37,8 @@ pub(crate) struct Control {
     /// Protected from the first octet to the last.
     pub(crate) implicit: bool,
     line: Mutex<Line>,
+    /// What a transfer has left, to be closed when its reply is out: the client need not wait for that.
+    left: Mutex<Vec<Box<dyn Send>>>,
     /// There is something to send that the socket did not take at once.
     filled: Notify,
     /// A handshake is over.
@@ -54,6 +56,7 @@ impl Control {
             activity: Activity::new(),
             implicit,
             line: Mutex::default(),
+            left: Mutex::default(),
             filled: Notify::new(),
             shaken: Notify::new(),
         })
@@ -65,10 +68,29 @@ impl Control {
 
     /// Send, or keep what the socket does not take.
     fn send(&self, octets: &[u8]) -> io::Result<()> {
-        if self.line().send(&self.socket, octets)? != Relief::Done {
+        let sent = self.line().send(&self.socket, octets);
+        self.close_left();
+        if sent? != Relief::Done {
             self.filled.notify_one();
         }
         Ok(())
+    }
+
+    /// Drop what a transfer has left after its reply, or now if much waits for that.
+    pub(crate) fn close_later(&self, left: impl Send + 'static) {
+        let mut all = self.left();
+        if all.len() < MAX_LEFT {
+            all.push(Box::new(left));
+        }
+    }
+
+    /// Drop it now.
+    pub(crate) fn close_left(&self) {
+        self.left().clear();
+    }
+
+    fn left(&self) -> MutexGuard<'_, Vec<Box<dyn Send>>> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Wait until nothing is kept any more. Cancel safe.
@@ -360,6 +382,9 @@ pub(crate) fn to_wit(address: SocketAddr) -> SocketAddress {
 /// The only FTP that the host speaks: the replies when there is no session to make one (RFC 959 §5.4).
 pub(crate) const UNAVAILABLE: &[u8] = b"421 Service not available, closing control connection\r\n";
 pub(crate) const TOO_MANY: &[u8] = b"421 Too many connections, please try again later\r\n";
+
+/// Files and connections that may wait to be closed: one transfer's, and those of a few commands that came with it.
+const MAX_LEFT: usize = 8;
 
 /// Octets that are read from the client at once, whatever the guest asks for.
 const MAX_READ: usize = 4 * 1024;

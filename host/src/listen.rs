@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
+use std::os::fd::AsRawFd;
 
 use anyhow::{Context, Result, anyhow};
 use rustix::net::sockopt;
@@ -51,6 +52,23 @@ pub(crate) fn socket(like: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(like), kind, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     Ok(socket)
+}
+
+/// Bound to an address and no port, it gets one when it connects: then the kernel knows for whom, and need not look for
+/// one that nobody has used for a while, which takes long when many are in TIME_WAIT.
+pub(crate) fn choose_late(socket: &Socket) -> io::Result<()> {
+    let on: libc::c_int = 1;
+    // SAFETY: the value is an int, as ip(7) has it, and lives until the call is over; the descriptor is the socket's.
+    let set = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::IPPROTO_IP,
+            libc::IP_BIND_ADDRESS_NO_PORT,
+            (&raw const on).cast(),
+            size_of_val(&on) as libc::socklen_t,
+        )
+    };
+    if set == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// The local port of active data connections; `None`: any (RFC 959 §5.2: the one below the control port).

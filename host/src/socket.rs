@@ -5,7 +5,7 @@
 
 use std::io::{self, IoSlice};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::{Arc, OnceLock};
 
 use rustix::io::Errno;
@@ -21,19 +21,34 @@ pub(crate) type Listener = Socket<TcpListener>;
 
 /// A socket that does not block.
 pub(crate) struct Socket<S: AsFd + AsRawFd> {
-    // Before the socket: it is forgotten before it is closed.
-    watched: OnceLock<AsyncFd<Arc<S>>>,
+    // Before the socket: they are forgotten before it is closed. One for each interest, since almost every socket can
+    // be written to as soon as the runtime learns of it, and whoever waits to read would be woken for that.
+    readable: OnceLock<Watched<S>>,
+    writable: OnceLock<Watched<S>>,
     socket: Arc<S>,
+}
+
+type Watched<S> = AsyncFd<Descriptor<S>>;
+
+/// What the runtime knows a socket by: each interest needs a descriptor of its own.
+enum Descriptor<S> {
+    Own(Arc<S>),
+    Second(OwnedFd),
 }
 
 impl<S: AsFd + AsRawFd> Socket<S> {
     pub(crate) fn new(socket: S) -> Self {
-        Self { watched: OnceLock::new(), socket: Arc::new(socket) }
+        Self { readable: OnceLock::new(), writable: OnceLock::new(), socket: Arc::new(socket) }
+    }
+
+    /// The one of `interest`, and the other.
+    fn watched(&self, interest: Interest) -> (&OnceLock<Watched<S>>, &OnceLock<Watched<S>>) {
+        if interest.is_readable() { (&self.readable, &self.writable) } else { (&self.writable, &self.readable) }
     }
 
     /// Do `operation` now. If it would block, waiting for `interest` waits.
     pub(crate) fn attempt<T>(&self, interest: Interest, mut operation: impl FnMut() -> io::Result<T>) -> io::Result<T> {
-        let Some(watched) = self.watched.get() else { return operation() };
+        let Some(watched) = self.watched(interest).0.get() else { return operation() };
         let mut asked = false;
         let result = watched.try_io(interest, |_| {
             asked = true;
@@ -45,16 +60,30 @@ impl<S: AsFd + AsRawFd> Socket<S> {
 
     /// Wait until an attempt may succeed. Cancel safe.
     pub(crate) async fn ready(&self, interest: Interest) -> io::Result<()> {
-        let watched = match self.watched.get() {
+        let (watched, other) = self.watched(interest);
+        let watched = match watched.get() {
             Some(watched) => watched,
             None => {
+                let descriptor = match other.get() {
+                    None => Descriptor::Own(self.socket.clone()),
+                    Some(_) => Descriptor::Second(self.socket.as_fd().try_clone_to_owned()?),
+                };
                 // SAFETY: an owner of a descriptor (`AsFd`) that nobody can change any more keeps it until it is
                 // dropped, which is after `watched`.
-                let watched = unsafe { AsyncFd::register(self.socket.clone()) }?;
-                self.watched.get_or_init(|| watched)
+                let registered = unsafe { AsyncFd::register_with_interest(descriptor, interest) }?;
+                watched.get_or_init(|| registered)
             }
         };
         watched.ready(interest).await.map(|_| ())
+    }
+}
+
+impl<S: AsRawFd> AsRawFd for Descriptor<S> {
+    fn as_raw_fd(&self) -> RawFd {
+        match self {
+            Self::Own(socket) => socket.as_raw_fd(),
+            Self::Second(descriptor) => descriptor.as_raw_fd(),
+        }
     }
 }
 

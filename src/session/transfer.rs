@@ -153,6 +153,10 @@ impl<E: Env> Session<'_, E> {
         stored: Option<&E::File>,
     ) -> Result<Reply, Reply> {
         self.control.say(&Reply::new(Code::AboutToTransfer, opening));
+        if stored.is_some() {
+            // The client sends nothing before it has this. Of a download it can come with the octets, and with the end.
+            self.control.flush().await;
+        }
         let mut result = self.attend_work(work, progress).await;
         // In stream mode the end of a file and the end of a client look alike (RFC 959 §3.4.1). A process that is
         // killed closes both connections, one a moment after the other.

@@ -152,9 +152,14 @@ pub(crate) static KINDS: [&Kind; 8] = [
     &unftp::KIND,
 ];
 
-/// A port that was free a moment ago.
+/// A port that was free a moment ago, as was the one below, which active data connections come from. Both are outside
+/// the range from which the kernel gives ports: clients in TIME_WAIT that had them would be in the way.
 fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+    let start = u32::from(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port());
+    (0..PORTS)
+        .filter_map(|step| u16::try_from(FIRST_PORT + (start * 2 + step * 2) % PORTS).ok())
+        .find(|port| [port - 1, *port].iter().all(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok()))
+        .context("no port for a server")
 }
 
 /// The user that those know who have users.
@@ -162,6 +167,10 @@ const USER: &str = "bench";
 
 /// The password by crypt(3), in its oldest form: of a few microseconds.
 const CHEAP_HASH: &str = "ab/z7EXUyF0fk";
+
+/// Control connections: where they begin, and how many ports are looked at.
+const FIRST_PORT: u32 = 10_001;
+const PORTS: u32 = 8_000;
 
 /// Data connections of every server, outside the range from which the kernel gives ports.
 const PASSIVE_PORTS: (u16, u16) = (61_000, 65_500);

@@ -92,11 +92,20 @@ impl SessionCtx {
         if self.user.is_none() {
             return Ok(Err(Error::Refused));
         }
+        self.control()?.close_left();
         let Some(share) = share(&self.ports, MAX_PORTS) else { return Ok(Err(Error::NoPort)) };
         Ok(match make(&self.shared, self.control()?, share) {
             Ok(port) => Ok(self.table.push(port)?),
             Err(error) => Err(error),
         })
+    }
+
+    /// Close a data connection, unless it is still used. What was not finished breaks off at once.
+    fn close(&self, socket: Arc<Socket>) -> wasmtime::Result<()> {
+        if Arc::strong_count(&socket) == 1 && socket.is_finished() {
+            self.control()?.close_later(socket);
+        }
+        Ok(())
     }
 }
 
@@ -146,8 +155,8 @@ impl HostDataConnection for SessionCtx {
     }
 
     fn drop(&mut self, connection: Resource<DataConnection>) -> wasmtime::Result<()> {
-        self.table.delete(connection)?;
-        Ok(())
+        let socket = self.table.delete(connection)?.0;
+        self.close(socket)
     }
 }
 
@@ -172,9 +181,9 @@ impl HostTransfer for SessionCtx {
 
     fn drop(&mut self, transfer: Resource<AnyTransfer>) -> wasmtime::Result<()> {
         if let AnyTransfer::Local(transfer) = self.table.delete(transfer)? {
-            let file = transfer.file().clone();
-            drop(transfer);
+            let (socket, file) = transfer.stop();
             self.let_go(file);
+            self.close(socket)?;
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use log::{debug, warn};
+use rustix::net::sockopt;
 use tokio::io::Interest;
 use tokio::task::{JoinHandle, coop};
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
@@ -154,18 +155,18 @@ impl DataPort {
                     Ok(stream) => self.connected(Stream::new(stream)),
                     Err(error) => State::Failed(error),
                 },
-                State::Connecting { socket, due } => {
-                    if timeout_at(*due, socket.ready(Interest::WRITABLE)).await.is_err() {
-                        State::Failed(Error::Timeout)
-                    } else if !matches!(socket.take_error(), Ok(None)) {
-                        State::Failed(Error::Unreachable)
-                    } else {
-                        match std::mem::replace(&mut self.state, State::Failed(Error::Unreachable)) {
-                            State::Connecting { socket, .. } => self.connected(socket),
-                            other => other,
-                        }
+                // A client on this machine is there at once.
+                State::Connecting { socket, .. } if socket.peer_addr().is_ok() => {
+                    match std::mem::replace(&mut self.state, State::Failed(Error::Unreachable)) {
+                        State::Connecting { socket, .. } => self.connected(socket),
+                        other => other,
                     }
                 }
+                State::Connecting { socket, due } => match timeout_at(*due, socket.ready(Interest::WRITABLE)).await {
+                    Err(_) => State::Failed(Error::Timeout),
+                    Ok(_) if socket.peer_addr().is_err() => State::Failed(Error::Unreachable),
+                    Ok(_) => continue,
+                },
                 State::Shaking { socket, layer, due } => match layer.handshake(socket) {
                     Ok(None) => match std::mem::replace(&mut self.state, State::Failed(Error::Tls)) {
                         State::Shaking { socket, layer, .. } if self.accepts(&layer) => {
@@ -318,6 +319,11 @@ fn connect(local: SocketAddr, active_port: ActivePort, to: SocketAddr) -> Result
 
 fn bind(from: SocketAddr) -> io::Result<socket2::Socket> {
     let socket = listen::socket(from)?;
+    // Or else the kernel would look, each time, at all that are in TIME_WAIT.
+    sockopt::set_socket_reuseport(&socket, true)?;
+    if from.port() == 0 {
+        listen::choose_late(&socket)?;
+    }
     socket.bind(&from.into())?;
     Ok(socket)
 }

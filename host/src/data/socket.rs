@@ -228,6 +228,11 @@ impl Socket {
         Ok(())
     }
 
+    /// Whether it was closed in good order.
+    pub(super) fn is_finished(&self) -> bool {
+        self.finished.load(Ordering::Relaxed)
+    }
+
     /// Whether the client has reset it.
     fn is_broken(&self) -> bool {
         !matches!(self.stream.take_error(), Ok(None))
@@ -247,7 +252,7 @@ impl Socket {
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        if !self.finished.load(Ordering::Relaxed) {
+        if !self.is_finished() {
             // Reset, so that the client does not take a part for the whole.
             let _ = rustix::net::sockopt::set_socket_linger(&self.stream, Some(Duration::ZERO));
         }

@@ -66,8 +66,9 @@ impl Transfer {
         Self { socket, file, disk, moved: 0, way, result: None }
     }
 
-    pub(super) fn file(&self) -> &File {
-        &self.file
+    /// End it, and give back what it was between.
+    pub(super) fn stop(self) -> (Arc<Socket>, File) {
+        (self.socket, self.file)
     }
 
     pub(super) fn count(&self) -> u64 {

@@ -235,9 +235,14 @@ impl File {
         upload.old.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
+    /// Whether there is no other clone of it.
+    pub(super) fn is_last(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
+    }
+
     /// Whether dropping this clone removes or renames something, which may take a while.
     pub(super) fn ends_unfinished(&self) -> bool {
-        Arc::strong_count(&self.0) == 1 && self.0.upload.as_ref().is_some_and(|upload| !upload.is_finished())
+        self.is_last() && self.0.upload.as_ref().is_some_and(|upload| !upload.is_finished())
     }
 
     /// Whether `source` is this very file under whatever name, and not only appended to.

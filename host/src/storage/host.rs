@@ -49,13 +49,17 @@ impl SessionCtx {
     /// Drop a file, or a clone of one. If it is the last of an upload that was not finished, a thread that
     /// may wait does what is then to be done, and nothing of this session's looks before that.
     pub(crate) fn let_go(&self, file: File) {
-        if file.ends_unfinished()
-            && let Ok(alone) = self.disk.clone().try_lock_owned()
+        if file.ends_unfinished() {
+            if let Ok(alone) = self.disk.clone().try_lock_owned() {
+                spawn_blocking(move || {
+                    drop(file);
+                    drop(alone);
+                });
+            }
+        } else if file.is_last()
+            && let Ok(control) = self.control()
         {
-            spawn_blocking(move || {
-                drop(file);
-                drop(alone);
-            });
+            control.close_later(file);
         }
     }
 

@@ -419,7 +419,7 @@ fn grant(grant: accounts::Grant) -> Grant<Volume> {
 }
 
 /// Octets of the control connection that are taken at once: many commands, and little memory.
-const COMMAND_PIECE: u64 = 4 * 1024;
+const COMMAND_PIECE: u64 = 1024;
 
 /// Octets of a data connection that are taken at once for conversion.
 const DATA_PIECE: u64 = 64 * 1024;

@@ -4,7 +4,7 @@ use std::os::fd::OwnedFd;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
-use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, fchmod, openat};
+use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, accessat, fchmod, openat};
 use rustix::io::{Errno, retry_on_intr};
 use rustix::time::{ClockId, clock_gettime};
 
@@ -80,16 +80,7 @@ impl New<'_> {
         if !self.can_hide() {
             return self.in_place(0, OFlags::CREATE);
         }
-        let mut old = None;
-        if let Some(there) = self.there {
-            // What may not be written may not be replaced either.
-            let flags = OPEN | OFlags::WRONLY | OFlags::NOFOLLOW;
-            match retry_on_intr(|| openat(&self.directory, self.name, flags, Mode::empty())) {
-                Ok(opened) => old = (there.size > LARGE).then_some(opened),
-                Err(Errno::NOENT) => {}
-                Err(errno) => return Err(errno.into()),
-            }
-        }
+        let old = self.old()?;
         for number in 0..=NUMBERS {
             let hidden = hidden(self.name, number);
             match acquire(&self.directory, &hidden, Some(self.mode())) {
@@ -106,6 +97,22 @@ impl New<'_> {
             }
         }
         Err(Error::Busy)
+    }
+
+    /// The file that is to be replaced, held open if it is large. What may not be written may not be replaced either.
+    fn old(&self) -> Result<Option<OwnedFd>, Errno> {
+        let Some(there) = self.there else { return Ok(None) };
+        let old = if there.size > LARGE {
+            let flags = OPEN | OFlags::WRONLY | OFlags::NOFOLLOW;
+            retry_on_intr(|| openat(&self.directory, self.name, flags, Mode::empty())).map(Some)
+        } else {
+            let flags = AtFlags::EACCESS | AtFlags::SYMLINK_NOFOLLOW;
+            accessat(&self.directory, self.name, rustix::fs::Access::WRITE_OK, flags).map(|()| None)
+        };
+        match old {
+            Err(Errno::NOENT) => Ok(None),
+            old => old,
+        }
     }
 
     fn resume(self, at: u64) -> Result<File, Error> {
