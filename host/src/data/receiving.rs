@@ -25,8 +25,8 @@ pub(super) struct Receiving {
     writing: Option<JoinHandle<Written>>,
 }
 
-/// The buffer, and whether what was in it is in the file.
-type Written = (Vec<u8>, Result<(), storage::Error>);
+/// The buffer; and how many octets were received and written after those in it, unless a write failed.
+type Written = (Vec<u8>, Result<u64, storage::Error>);
 
 impl Receiving {
     pub(super) fn new() -> Self {
@@ -50,25 +50,16 @@ impl Receiving {
             let (buffer, result) = work.await.unwrap_or_else(|_| (Vec::new(), Err(storage::Error::Io)));
             self.writing = None;
             give_back(buffer);
-            result.map_err(wit_error)?;
+            return Ok((result.map_err(wit_error)?, true));
         }
         // The file is at the disk only after a transfer that was stopped.
         let alone = disk.clone().lock_owned().await;
         let mut buffer = BUFFER.take();
-        buffer.clear();
-        buffer.reserve_exact(LENGTH);
-        let end = loop {
-            match socket.receive(&mut buffer) {
-                Ok(0) => break true,
-                Ok(_) if buffer.len() == buffer.capacity() => break false,
-                Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break false,
-                Err(error) if buffer.is_empty() => {
-                    give_back(buffer);
-                    return Err(TransferError::Connection(socket.blame(&error)));
-                }
-                // What came before is written first; the error is found again by the next read.
-                Err(_) => break false,
+        let end = match fill(&mut buffer, socket) {
+            Ok(end) => end,
+            Err(error) => {
+                give_back(buffer);
+                return Err(TransferError::Connection(socket.blame(&error)));
             }
         };
         let octets = buffer.len() as u64;
@@ -94,16 +85,45 @@ impl Receiving {
             written.map_err(wit_error)?;
             return Ok((octets, !end));
         } else {
-            let file = file.clone();
+            let (socket, file) = (socket.clone(), file.clone());
             self.writing = Some(spawn_blocking(move || {
                 let _alone = alone;
                 // Dropped before that: what a stopped upload leaves is gone when the next one looks.
                 let file = file;
-                let result = file.write(&buffer);
+                let result = write_on(&mut buffer, &socket, &file);
                 (buffer, result)
             }));
         }
         Ok((octets, true))
+    }
+}
+
+/// Receive what has come, as much as the buffer takes; whether nothing more will.
+fn fill(buffer: &mut Vec<u8>, socket: &Socket) -> io::Result<bool> {
+    buffer.clear();
+    buffer.reserve_exact(LENGTH);
+    loop {
+        match socket.receive(buffer) {
+            Ok(0) => return Ok(true),
+            Ok(_) if buffer.len() == buffer.capacity() => return Ok(false),
+            Ok(_) => {}
+            // What came before an error is written first; the error is found again by the next read.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock || !buffer.is_empty() => return Ok(false),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Write what is in the buffer, and what comes meanwhile, here where it is still in the processor's cache: how many octets
+/// those were. That the client has ended, or why it has, is found again by the next read.
+fn write_on(buffer: &mut Vec<u8>, socket: &Socket, file: &File) -> Result<u64, storage::Error> {
+    let mut more = 0;
+    loop {
+        file.write(buffer)?;
+        if more >= TURN || fill(buffer, socket).is_err() || buffer.is_empty() {
+            return Ok(more);
+        }
+        more += buffer.len() as u64;
     }
 }
 
@@ -114,6 +134,9 @@ fn give_back(buffer: Vec<u8>) {
 
 /// Octets that are received before they are written: as large as Pure-FTPd's, for few wake-ups.
 const LENGTH: usize = 512 * 1024;
+
+/// Octets after which a thread that may wait says how far it is, and hears that the transfer was stopped.
+const TURN: u64 = 8 * 1024 * 1024;
 
 /// How long a client may pause before what TLS keeps for it is given back.
 const PAUSE: Duration = Duration::from_secs(1);
