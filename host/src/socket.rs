@@ -153,3 +153,44 @@ impl Listener {
         Ok((stream.into(), peer))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn waits_for_either_way_and_both() {
+        for first in [Interest::READABLE, Interest::WRITABLE] {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            let socket = listener.accept().unwrap().0;
+            socket.set_nonblocking(true).unwrap();
+            let socket = Stream::new(socket);
+            if first.is_writable() {
+                socket.ready(first).await.unwrap();
+            }
+            client.write_all(b"a").unwrap();
+            socket.ready(Interest::READABLE).await.unwrap();
+            let mut received = Vec::with_capacity(8);
+            assert_eq!(socket.receive(&mut received).unwrap(), 1);
+            assert_eq!(socket.receive(&mut received).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+
+            let piece = [7; 65_536];
+            let mut sent = 0;
+            while let Ok(more) = socket.send(&piece) {
+                sent += more;
+            }
+            let reading = std::thread::spawn(move || {
+                let mut all = vec![0; sent];
+                client.read_exact(&mut all).unwrap();
+                client
+            });
+            socket.ready(Interest::WRITABLE).await.unwrap();
+            assert!(socket.send(&piece).unwrap() > 0);
+            drop(reading.join().unwrap());
+            socket.ready(Interest::READABLE).await.unwrap();
+        }
+    }
+}

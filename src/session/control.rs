@@ -1,8 +1,11 @@
 //! The session's end of the control connection: lines in, replies out.
 
 use std::collections::VecDeque;
+use std::future::ready;
+use std::pin::pin;
 
 use super::names::Names;
+use super::race::race;
 use crate::env::{Ending, Env, Received};
 use crate::proto::line::{Line, Lines};
 use crate::proto::reply::Reply;
@@ -41,6 +44,11 @@ impl<'e, E: Env> Control<'e, E> {
         if !self.replies.is_empty() && self.env.send(&mut self.replies).await.is_err() {
             self.replies.clear();
         }
+    }
+
+    /// The same, without waiting for a client that does not listen.
+    pub(super) async fn flush_now(&mut self) {
+        race(pin!(self.flush()), ready(())).await;
     }
 
     /// The next line: a deferred one first. Cancel safe.

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::Session;
 use super::lister::{Form, Lister, Style, What};
-use super::transfer::{DataPort, Progress};
+use super::transfer::{DataPort, Progress, Task};
 use crate::env::{Direction, Env, StorageError};
 use crate::proto::entry::{Attributes, Entry, Kind};
 use crate::proto::glob;
@@ -86,8 +86,7 @@ impl<E: Env> Session<'_, E> {
         let style = Style { form, options, names: self.control.names.clone(), end };
         let mut lister = Lister::new(env, volume, &path, what, style).await?;
         let progress = Progress::new();
-        let work = async {
-            let data = port.open(env).await?;
+        let work = async |data| {
             let mut encoder = (!as_is).then(|| Encoder::new(format, level, 0));
             let (mut out, mut encoded) = (Vec::with_capacity(FULL), Vec::new());
             loop {
@@ -115,7 +114,8 @@ impl<E: Env> Session<'_, E> {
                 }
             }
         };
-        self.attend(Direction::Listing, &path, "Here comes the listing", work, &progress, None).await
+        let task = Task { direction: Direction::Listing, path: &path, port, stored: None };
+        self.attend(task, "Here comes the listing", work, &progress).await
     }
 
     fn long_form(&self, options: Options) -> Form {

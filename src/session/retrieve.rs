@@ -2,7 +2,7 @@
 
 use super::Session;
 use super::state::Start;
-use super::transfer::{Failure, Progress};
+use super::transfer::{Failure, Progress, Task};
 use crate::env::{Access, Direction, Env, StorageError};
 use crate::proto::reply::{Code, Reply};
 use crate::proto::wire::{Encoder, Format};
@@ -22,8 +22,7 @@ impl<E: Env> Session<'_, E> {
             "Opening data connection".to_owned()
         };
         let progress = Progress::new();
-        let work = async {
-            let data = port.open(env).await?;
+        let work = async |data| {
             if format.is_plain() {
                 let transfer = progress.send(env, &data, &file, part.offset, part.length);
                 env.end_of_transfer(transfer).await?;
@@ -33,7 +32,8 @@ impl<E: Env> Session<'_, E> {
             }
             Ok(env.finish_data(data).await?)
         };
-        self.attend(Direction::Retrieve, &path, opening, work, &progress, None).await
+        let task = Task { direction: Direction::Retrieve, path: &path, port, stored: None };
+        self.attend(task, opening, work, &progress).await
     }
 }
 

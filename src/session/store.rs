@@ -3,7 +3,7 @@
 use super::Session;
 use super::error::to_be_written;
 use super::state::Start;
-use super::transfer::{DataPort, Failure, Progress};
+use super::transfer::{DataPort, Failure, Progress, Task};
 use crate::env::{Access, Direction, Env, StorageError};
 use crate::proto::path::VPath;
 use crate::proto::reply::{Code, Reply};
@@ -107,16 +107,16 @@ impl<E: Env> Session<'_, E> {
             env.reserve(file, size).await.map_err(to_be_written)?;
         }
         let progress = Progress::new();
-        let work = async {
-            let data = port.open(env).await?;
+        let protected = port.is_protected();
+        let work = async |data| {
             if format.is_plain() {
                 env.end_of_transfer(progress.receive(env, &data, file)).await?;
             } else {
-                receive_encoded(env, &data, file, begin, port.is_protected(), Decoder::new(format), &progress).await?;
+                receive_encoded(env, &data, file, begin, protected, Decoder::new(format), &progress).await?;
             }
             Ok(env.finish_data(data).await?)
         };
-        self.attend(direction, path, opening, work, &progress, Some(file)).await
+        self.attend(Task { direction, path, port, stored: Some(file) }, opening, work, &progress).await
     }
 }
 

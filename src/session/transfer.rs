@@ -74,9 +74,18 @@ impl<E: Env> DataPort<E> {
         self.protected
     }
 
-    pub(super) async fn open(&self, env: &E) -> Result<E::Data, Failure> {
+    async fn open(&self, env: &E) -> Result<E::Data, Failure> {
         env.open_data(&self.port, self.protected).await.map_err(Failure::NotOpened)
     }
+}
+
+/// What a transfer command moves, and over what.
+pub(super) struct Task<'c, E: Env> {
+    pub(super) direction: Direction,
+    pub(super) path: &'c VPath,
+    pub(super) port: DataPort<E>,
+    /// The file that is stored, which is seen when all has ended well.
+    pub(super) stored: Option<&'c E::File>,
 }
 
 /// How far a transfer is. It belongs to the command, so that STAT can look at it meanwhile.
@@ -141,23 +150,27 @@ impl<E: Env> Session<'_, E> {
         }
     }
 
-    /// Say 150, do the work while listening to the client, and turn its outcome into a reply and an event.
-    /// What was `stored` is seen when all has ended well.
+    /// Say 150, open the data connection, do the work over it, all while listening to the client, and turn the outcome
+    /// into a reply and an event.
     pub(super) async fn attend(
         &mut self,
-        direction: Direction,
-        path: &VPath,
+        task: Task<'_, E>,
         opening: impl AsRef<[u8]>,
-        work: impl Future<Output = Result<(), Failure>>,
+        work: impl AsyncFnOnce(E::Data) -> Result<(), Failure>,
         progress: &Progress<E>,
-        stored: Option<&E::File>,
     ) -> Result<Reply, Reply> {
+        let Task { direction, path, port, stored } = task;
         self.control.say(&Reply::new(Code::AboutToTransfer, opening));
-        if stored.is_some() {
-            // The client sends nothing before it has this. Of a download it can come with the octets, and with the end.
-            self.control.flush().await;
-        }
-        let mut result = self.attend_work(work, progress).await;
+        let mut result = match self.attend_work(port.open(self.env), progress).await {
+            Ok(data) => {
+                if stored.is_some() {
+                    // The client sends nothing before it has this. What it receives, and 226, can come with it.
+                    self.control.flush_now().await;
+                }
+                self.attend_work(work(data), progress).await
+            }
+            Err(failure) => Err(failure),
+        };
         // In stream mode the end of a file and the end of a client look alike (RFC 959 §3.4.1). A process that is
         // killed closes both connections, one a moment after the other.
         if result.is_ok() && direction != Direction::Retrieve {

@@ -152,7 +152,10 @@ impl DataPort {
         loop {
             self.state = match &mut self.state {
                 State::Passive(passive) => match passive.arrived().await {
-                    Ok(stream) => self.connected(Stream::new(stream)),
+                    Ok(stream) => {
+                        self.control.close_later(passive.listener.clone());
+                        self.connected(Stream::new(stream))
+                    }
                     Err(error) => State::Failed(error),
                 },
                 // A client on this machine is there at once.

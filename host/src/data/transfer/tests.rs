@@ -87,6 +87,24 @@ async fn an_upload_whose_end_was_seen_is_whole_though_the_client_resets() {
 }
 
 #[tokio::test]
+async fn an_upload_to_a_slow_disk_is_whole() {
+    let (root, volume) = scratch();
+    let content: Vec<u8> = (0..30_000_000u32).map(|number| (number % 251) as u8).collect();
+    let (socket, mut client) = connection().await;
+    let file = volume.open(b"/f", Access::Replace).unwrap();
+    let mut transfer = Transfer::receive(socket.clone(), file.clone(), Arc::default());
+    crate::storage::pace::timed(|| std::thread::sleep(Duration::from_millis(20)));
+    let give = async {
+        client.write_all(&content).await.unwrap();
+        client.shutdown().await.unwrap();
+    };
+    tokio::join!(transfer.ready(), give);
+    assert_eq!(transfer.finish().unwrap(), content.len() as u64);
+    file.finish().unwrap();
+    assert!(fs::read(root.path().join("f")).unwrap() == content);
+}
+
+#[tokio::test]
 async fn a_stopped_upload_is_gone_before_anybody_looks() {
     let (root, volume) = scratch();
     let volume = volume.with_unfinished(Unfinished::Delete);
