@@ -383,7 +383,7 @@ pub(crate) fn to_wit(address: SocketAddr) -> SocketAddress {
 pub(crate) const UNAVAILABLE: &[u8] = b"421 Service not available, closing control connection\r\n";
 pub(crate) const TOO_MANY: &[u8] = b"421 Too many connections, please try again later\r\n";
 
-/// Files and connections that may wait to be closed: one transfer's, and those of a few commands that came with it.
+/// What may wait to be closed: the port, connection and file of a transfer, and those of a few commands that came with it.
 const MAX_LEFT: usize = 8;
 
 /// Octets that are read from the client at once, whatever the guest asks for.

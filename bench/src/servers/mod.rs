@@ -155,10 +155,12 @@ pub(crate) static KINDS: [&Kind; 8] = [
 /// A port that was free a moment ago, as was the one below, which active data connections come from. Both are outside
 /// the range from which the kernel gives ports: clients in TIME_WAIT that had them would be in the way.
 fn free_port() -> Result<u16> {
-    let start = u32::from(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port());
+    let start = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port() % PORTS;
+    let free = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
     (0..PORTS)
-        .filter_map(|step| u16::try_from(FIRST_PORT + (start * 2 + step * 2) % PORTS).ok())
-        .find(|port| [port - 1, *port].iter().all(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok()))
+        .step_by(2)
+        .map(|step| FIRST_PORT + (start / 2 * 2 + step) % PORTS)
+        .find(|port| free(port - 1) && free(*port))
         .context("no port for a server")
 }
 
@@ -169,8 +171,8 @@ const USER: &str = "bench";
 const CHEAP_HASH: &str = "ab/z7EXUyF0fk";
 
 /// Control connections: where they begin, and how many ports are looked at.
-const FIRST_PORT: u32 = 10_001;
-const PORTS: u32 = 8_000;
+const FIRST_PORT: u16 = 10_001;
+const PORTS: u16 = 8_000;
 
 /// Data connections of every server, outside the range from which the kernel gives ports.
 const PASSIVE_PORTS: (u16, u16) = (61_000, 65_500);

@@ -30,7 +30,7 @@ impl Volume {
             Err(Errno::NOENT) => None,
             Err(errno) => return Err(errno.into()),
         };
-        let new = New { volume: self, path, directory, name, there };
+        let new = New { volume: self, path, directory, name, there, old: None };
         match access {
             Access::Create => new.create(),
             _ if there.is_some_and(|there| matches!(there.kind, Kind::Directory | Kind::Other)) => Err(Error::NotFile),
@@ -73,20 +73,22 @@ struct New<'a> {
     name: &'a [u8],
     /// What has its name, itself and not what it leads to.
     there: Option<Attributes>,
+    /// The same, held open: see [`Upload::old`].
+    old: Option<OwnedFd>,
 }
 
 impl New<'_> {
-    fn replace(self) -> Result<File, Error> {
+    fn replace(mut self) -> Result<File, Error> {
         if !self.can_hide() {
             return self.in_place(0, OFlags::CREATE);
         }
-        let old = self.old()?;
+        self.old = self.hold()?;
         for number in 0..=NUMBERS {
             let hidden = hidden(self.name, number);
             match acquire(&self.directory, &hidden, Some(self.mode())) {
                 Ok(Some((descriptor, size))) => {
                     self.set_mode(&descriptor, size)?;
-                    return Ok(self.upload(descriptor, 0, size, hidden, false, old));
+                    return Ok(self.upload(descriptor, 0, size, hidden, false));
                 }
                 Ok(None) => {}
                 // In a directory that takes no new names.
@@ -100,7 +102,7 @@ impl New<'_> {
     }
 
     /// The file that is to be replaced, held open if it is large. What may not be written may not be replaced either.
-    fn old(&self) -> Result<Option<OwnedFd>, Errno> {
+    fn hold(&self) -> Result<Option<OwnedFd>, Errno> {
         let Some(there) = self.there else { return Ok(None) };
         let old = if there.size > LARGE {
             let flags = OPEN | OFlags::WRONLY | OFlags::NOFOLLOW;
@@ -122,9 +124,7 @@ impl New<'_> {
                 Ok(Some((descriptor, size @ 1..))) if is_fresh(&descriptor)? => {
                     // The client means an upload, of which there is less: not a file that was there before.
                     let enough = size >= at;
-                    return enough
-                        .then(|| self.upload(descriptor, at, size, hidden, false, None))
-                        .ok_or(Error::BadOffset);
+                    return enough.then(|| self.upload(descriptor, at, size, hidden, false)).ok_or(Error::BadOffset);
                 }
                 Ok(None) => return Err(Error::Busy),
                 Ok(Some(_)) | Err(Errno::NOENT | Errno::ACCESS | Errno::PERM | Errno::ROFS) => {}
@@ -146,7 +146,7 @@ impl New<'_> {
         let hidden = hidden(self.name, 0);
         let (descriptor, size) = acquire(&self.directory, &hidden, Some(self.mode()))?.ok_or(Error::Busy)?;
         let at = if is_fresh(&descriptor)? { size } else { 0 };
-        Ok(self.upload(descriptor, at, size, hidden, false, None))
+        Ok(self.upload(descriptor, at, size, hidden, false))
     }
 
     fn create(self) -> Result<File, Error> {
@@ -157,13 +157,13 @@ impl New<'_> {
             let hidden = hidden(self.name, 0);
             let (descriptor, size) = acquire(&self.directory, &hidden, Some(self.mode()))?.ok_or(Error::Exists)?;
             self.set_mode(&descriptor, size)?;
-            return Ok(self.upload(descriptor, 0, size, hidden, true, None));
+            return Ok(self.upload(descriptor, 0, size, hidden, true));
         }
         let flags = OPEN | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CREATE | OFlags::EXCL;
         let descriptor = retry_on_intr(|| openat(&self.directory, self.name, flags, self.mode()))?;
         lock(&descriptor)?;
         let name = self.name.to_vec();
-        Ok(self.upload(descriptor, 0, 0, name, true, None))
+        Ok(self.upload(descriptor, 0, 0, name, true))
     }
 
     /// Whether it may be written under another name: a link, and one of several links, stay what they are. (What has no
@@ -184,21 +184,13 @@ impl New<'_> {
         if size > 0 { fchmod(descriptor, self.mode()) } else { Ok(()) }
     }
 
-    fn upload(
-        self,
-        descriptor: OwnedFd,
-        at: u64,
-        size: u64,
-        written_as: Vec<u8>,
-        exclusive: bool,
-        old: Option<OwnedFd>,
-    ) -> File {
+    fn upload(self, descriptor: OwnedFd, at: u64, size: u64, written_as: Vec<u8>, exclusive: bool) -> File {
         let fsync = self.volume.fsync;
         let upload = Upload {
             directory: self.directory,
             name: self.name.to_vec(),
             written_as,
-            old: Mutex::new(old),
+            old: Mutex::new(self.old),
             exclusive,
             unfinished: self.volume.unfinished,
             finished: AtomicBool::new(false),
