@@ -1,6 +1,7 @@
 //! A directory being read.
 
 use std::os::fd::OwnedFd;
+use std::sync::{Mutex, PoisonError};
 
 use rustix::fs::{AtFlags, Dir, ResolveFlags};
 use rustix::io::Errno;
@@ -15,14 +16,23 @@ pub struct Directory {
     volume: Volume,
     /// Its path, ended by `/`.
     path: Vec<u8>,
-    entries: Dir,
+    descriptor: OwnedFd,
+    entries: Mutex<Dir>,
+}
+
+/// Some entries of a directory.
+pub(super) struct Batch {
+    pub(super) entries: Vec<Entry>,
+    /// Whether there may be names that nobody has read.
+    pub(super) more: bool,
 }
 
 impl Directory {
     pub(super) fn new(volume: Volume, path: Path<'_>, descriptor: OwnedFd) -> Result<Self, Error> {
         let parts = path.split().map(|_| path.relative());
         let path = parts.map_or_else(|| b"/".to_vec(), |parts| [b"/", parts, b"/"].concat());
-        Ok(Self { volume, path, entries: Dir::new(descriptor)? })
+        let entries = Mutex::new(Dir::new(descriptor.try_clone().map_err(|_| Error::Io)?)?);
+        Ok(Self { volume, path, descriptor, entries })
     }
 
     /// The next entries, in no particular order and without `.`, `..` and unfinished uploads; none at the
@@ -30,28 +40,48 @@ impl Directory {
     /// read the names but not what they stand for.
     #[allow(clippy::should_implement_trait, reason = "the name in storage.wit")]
     pub fn next(&mut self) -> Result<Vec<Entry>, Error> {
-        let mut batch = Vec::new();
-        let mut octets = 0;
-        while batch.len() < BATCH_ENTRIES && octets < BATCH_OCTETS {
-            let Some(entry) = self.entries.read() else { break };
-            let name = entry?.file_name().to_bytes().to_vec();
-            if matches!(&name[..], b"." | b"..") || is_hidden(&name) {
-                continue;
+        loop {
+            let batch = self.batch()?;
+            if !(batch.entries.is_empty() && batch.more) {
+                return Ok(batch.entries);
             }
+        }
+    }
+
+    /// The same for several threads at once: each reads names of its own. There may be none of them left to tell, and
+    /// yet more behind them.
+    pub(super) fn batch(&self) -> Result<Batch, Error> {
+        let (names, more) = self.names()?;
+        let mut entries = Vec::with_capacity(names.len());
+        for name in names {
             match self.look(&name) {
-                Ok(attributes) => {
-                    octets += name.len();
-                    batch.push(Entry { name, attributes });
-                }
+                Ok(attributes) => entries.push(Entry { name, attributes }),
                 Err(Errno::ACCESS) => return Err(Error::Denied),
                 Err(errno) => log::debug!("left out of a listing: {}: {errno}", name.escape_ascii()),
             }
         }
-        Ok(batch)
+        Ok(Batch { entries, more })
+    }
+
+    /// The next names, and whether there may be more.
+    fn names(&self) -> Result<(Vec<Vec<u8>>, bool), Errno> {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut names = Vec::new();
+        let mut octets = 0;
+        while names.len() < BATCH_ENTRIES && octets < BATCH_OCTETS {
+            let Some(entry) = entries.read() else { return Ok((names, false)) };
+            let entry = entry?;
+            let name = entry.file_name().to_bytes();
+            if !matches!(name, b"." | b"..") && !is_hidden(name) {
+                octets += name.len();
+                names.push(name.to_vec());
+            }
+        }
+        Ok((names, true))
     }
 
     fn look(&self, name: &[u8]) -> Result<Attributes, Errno> {
-        let own = Attributes::of(self.entries.fd()?, name, AtFlags::empty())?;
+        let own = Attributes::of(&self.descriptor, name, AtFlags::empty())?;
         if own.kind != Kind::Link {
             return Ok(own);
         }

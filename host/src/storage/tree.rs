@@ -1,15 +1,16 @@
 //! Whose files they are: a local directory's, or those of a storage of another make.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::{JoinHandle, spawn_blocking};
 use wasmtime_wasi_io::poll::Pollable;
 
 use super::custom::{Listing, Mount, OwnFile, OwnWork};
-use super::directory::BATCH_ENTRIES;
+use super::directory::Batch;
 use super::{Access, Attributes, Directory, Entry, Error, File, Permissions, Storage, Time, Volume, Work, pace};
 
 /// Where the files of an account are.
@@ -76,11 +77,13 @@ pub(super) enum OpenDirectory {
     Other(Listing),
 }
 
-/// A directory that is read by one thread at a time: while the guest has a batch of its entries, another thread looks at
-/// those of the next, if it is large.
+/// A directory that is read ahead: while the guest has a batch of its entries, other threads look at those of the next.
 pub(super) struct LocalDirectory {
-    directory: Arc<Mutex<Directory>>,
-    ahead: Option<JoinHandle<Result<Vec<Entry>, Error>>>,
+    directory: Arc<Directory>,
+    /// The next first.
+    ahead: VecDeque<JoinHandle<Result<Batch, Error>>>,
+    /// All of its names have been read.
+    ended: bool,
 }
 
 /// A checksum or a copy of either.
@@ -136,8 +139,8 @@ impl Tree {
     pub(super) async fn list(self, path: Vec<u8>) -> Result<OpenDirectory, Error> {
         match self {
             Self::Local(volume) => {
-                let directory = blocking(move || volume.list(&path)).await?;
-                Ok(OpenDirectory::Local(LocalDirectory { directory: Arc::new(Mutex::new(directory)), ahead: None }))
+                let directory = Arc::new(blocking(move || volume.list(&path)).await?);
+                Ok(OpenDirectory::Local(LocalDirectory { directory, ahead: VecDeque::new(), ended: false }))
             }
             Self::Other(mount) => mount.list(&path).await.map(OpenDirectory::Other),
         }
@@ -293,20 +296,26 @@ impl OpenDirectory {
 }
 
 impl LocalDirectory {
-    /// Cancel safe.
     async fn next(&mut self) -> Result<Vec<Entry>, Error> {
-        let entries = match &mut self.ahead {
-            Some(ahead) => ahead.await.unwrap_or(Err(Error::Io)),
-            None => blocking(self.read()).await,
-        };
-        let more = entries.as_ref().is_ok_and(|entries| entries.len() >= BATCH_ENTRIES);
-        self.ahead = more.then(|| spawn_blocking(self.read()));
-        entries
-    }
-
-    fn read(&self) -> impl FnOnce() -> Result<Vec<Entry>, Error> + Send + use<> {
-        let directory = self.directory.clone();
-        move || directory.lock().unwrap_or_else(PoisonError::into_inner).next()
+        loop {
+            let read = {
+                let directory = self.directory.clone();
+                move || directory.batch()
+            };
+            let batch = match self.ahead.pop_front() {
+                Some(ahead) => ahead.await.unwrap_or(Err(Error::Io)),
+                None if self.ended => return Ok(Vec::new()),
+                None => blocking(read.clone()).await,
+            };
+            self.ended |= !batch.as_ref().is_ok_and(|batch| batch.more);
+            while !self.ended && self.ahead.len() < AHEAD {
+                self.ahead.push_back(spawn_blocking(read.clone()));
+            }
+            let entries = batch?.entries;
+            if !entries.is_empty() {
+                return Ok(entries);
+            }
+        }
     }
 }
 
@@ -329,3 +338,6 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Error> + S
     // It ends early only if it panics.
     pace::ask(work).await.unwrap_or(Err(Error::Io))
 }
+
+/// Batches that are looked at ahead, each by a thread: to look takes several times as long as to write the lines.
+const AHEAD: usize = 2;
