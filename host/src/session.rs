@@ -10,7 +10,8 @@ use tokio::time::timeout;
 use wasmtime::component::ResourceTable;
 use wasmtime::error::Context;
 use wasmtime::{Store, StoreLimits, StoreLimitsBuilder, UpdateDeadline};
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi::cli::{WasiCliCtx, WasiCliCtxView, WasiCliView};
+use wasmtime_wasi::clocks::{WasiClocksCtx, WasiClocksCtxView, WasiClocksView};
 use wasmtime_wasi_io::IoView;
 
 use crate::control::{Control, UNAVAILABLE};
@@ -31,7 +32,8 @@ pub struct SessionCtx {
     /// The name of who logged in.
     pub(crate) user: Option<Vec<u8>>,
     pub(crate) login_failures: u32,
-    wasi: WasiCtx,
+    cli: WasiCliCtx,
+    clocks: WasiClocksCtx,
     limits: StoreLimits,
     /// Data ports and connections, files and directories, and works, that the guest has.
     pub(crate) ports: Arc<()>,
@@ -66,7 +68,8 @@ impl SessionCtx {
             host: None,
             user: None,
             login_failures: 0,
-            wasi: WasiCtx::builder().build(),
+            cli: WasiCliCtx::default(),
+            clocks: WasiClocksCtx::default(),
             limits,
             ports: Arc::default(),
             files: Arc::default(),
@@ -144,9 +147,15 @@ impl IoView for SessionCtx {
     }
 }
 
-impl WasiView for SessionCtx {
-    fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+impl WasiCliView for SessionCtx {
+    fn cli(&mut self) -> WasiCliCtxView<'_> {
+        WasiCliCtxView { ctx: &mut self.cli, table: &mut self.table }
+    }
+}
+
+impl WasiClocksView for SessionCtx {
+    fn clocks(&mut self) -> WasiClocksCtxView<'_> {
+        WasiClocksCtxView { ctx: &mut self.clocks, table: &mut self.table }
     }
 }
 

@@ -6,6 +6,7 @@
 use std::io::{self, IoSlice};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use rustix::io::Errno;
@@ -25,6 +26,8 @@ pub(crate) struct Socket<S: AsFd + AsRawFd> {
     // be written to as soon as the runtime learns of it, and whoever waits to read would be woken for that.
     readable: OnceLock<Watched<S>>,
     writable: OnceLock<Watched<S>>,
+    /// The end follows what is sent.
+    ends: AtomicBool,
     socket: Arc<S>,
 }
 
@@ -38,7 +41,8 @@ enum Descriptor<S> {
 
 impl<S: AsFd + AsRawFd> Socket<S> {
     pub(crate) fn new(socket: S) -> Self {
-        Self { readable: OnceLock::new(), writable: OnceLock::new(), socket: Arc::new(socket) }
+        let (readable, writable) = (OnceLock::new(), OnceLock::new());
+        Self { readable, writable, ends: AtomicBool::new(false), socket: Arc::new(socket) }
     }
 
     /// The one of `interest`, and the other.
@@ -102,15 +106,25 @@ impl<S: AsFd + AsRawFd> AsFd for Socket<S> {
 }
 
 impl Stream {
+    /// What is sent from now on waits for the end, and goes with it: one segment less, and one wake-up of the client's.
+    pub(crate) fn end_follows(&self) {
+        self.ends.store(true, Ordering::Relaxed);
+    }
+
+    fn flags(&self) -> SendFlags {
+        let more = if self.ends.load(Ordering::Relaxed) { SendFlags::MORE } else { SendFlags::empty() };
+        SendFlags::NOSIGNAL | more
+    }
+
     /// Send what the socket takes now.
     pub(crate) fn send(&self, octets: &[u8]) -> io::Result<usize> {
-        self.attempt(Interest::WRITABLE, || Ok(rustix::net::send(self, octets, SendFlags::NOSIGNAL)?))
+        self.attempt(Interest::WRITABLE, || Ok(rustix::net::send(self, octets, self.flags())?))
     }
 
     /// Send what the socket takes of several pieces now.
     pub(crate) fn send_vectored(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
         self.attempt(Interest::WRITABLE, || {
-            Ok(rustix::net::sendmsg(self, pieces, &mut SendAncillaryBuffer::default(), SendFlags::NOSIGNAL)?)
+            Ok(rustix::net::sendmsg(self, pieces, &mut SendAncillaryBuffer::default(), self.flags())?)
         })
     }
 

@@ -94,6 +94,12 @@ impl Host {
     }
 
     /// Why a stream over a data connection is broken.
+    fn output<'a>(&self, data: &'a Data) -> &'a Writer {
+        data.output.get_or_init(|| {
+            Writer::new(&self.host, self.call(|ctx| HostDataConnection::output(ctx, data.connection.borrow())))
+        })
+    }
+
     fn error(&self, data: &Data) -> DataError {
         let finished = self.call(|ctx| HostDataConnection::finish(ctx, data.connection.borrow()));
         finished.map_or_else(convert::data_error, |()| DataError::Broken)
@@ -383,9 +389,7 @@ impl Env for Host {
     }
 
     async fn write_data(&self, data: &Data, mut octets: &[u8]) -> Result<(), DataError> {
-        let output = data.output.get_or_init(|| {
-            Writer::new(&self.host, self.call(|ctx| HostDataConnection::output(ctx, data.connection.borrow())))
-        });
+        let output = self.output(data);
         while !octets.is_empty() {
             let written = output.write_some(&self.host, octets).await.map_err(|Broken| self.error(data))?;
             octets = octets.get(written..).unwrap_or_default();
@@ -419,10 +423,14 @@ impl Env for Host {
     }
 
     async fn finish_data(&self, data: Data) -> Result<(), DataError> {
-        if let Some(output) = data.output.get() {
-            output.flush(&self.host).await.map_err(|Broken| self.error(&data))?;
+        loop {
+            match self.call(|ctx| HostDataConnection::finish(ctx, data.connection.borrow())) {
+                Err(data::Error::Pending) => {
+                    self.output(&data).flush(&self.host).await.map_err(|Broken| self.error(&data))?;
+                }
+                result => return result.map_err(convert::data_error),
+            }
         }
-        self.call(|ctx| HostDataConnection::finish(ctx, data.connection.borrow())).map_err(convert::data_error)
     }
 
     fn abilities(&self) -> Abilities {

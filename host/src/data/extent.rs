@@ -27,8 +27,14 @@ impl Extent {
         Ok(size.min(self.end).saturating_sub(self.offset).min(most))
     }
 
+    /// Whether a piece of `length` octets is the last, as far as is known without another look at the file.
+    pub(super) fn ends_with(&self, length: u64) -> bool {
+        let end = self.offset + length;
+        end == self.end || self.size == Some(end)
+    }
+
     /// Whether all is sent, as far as is known without another look at the file.
     pub(super) fn done(&self) -> bool {
-        self.offset == self.end || self.size == Some(self.offset)
+        self.ends_with(0)
     }
 }

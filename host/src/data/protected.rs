@@ -73,10 +73,15 @@ impl Protected {
         self.buffer = buffer;
         read.map_err(|_| TransferError::Storage(storage::Error::Io.into()))?;
         // None: the file has become shorter, which the next piece finds.
-        socket.protect(&self.buffer).map_err(TransferError::Connection)?;
         let octets = self.buffer.len() as u64;
+        let last = self.extent.ends_with(octets);
+        if last {
+            socket.keep(&self.buffer);
+        } else {
+            socket.protect(&self.buffer).map_err(TransferError::Connection)?;
+        }
         self.extent.offset += octets;
-        Ok((octets, true))
+        Ok((octets, !last))
     }
 }
 

@@ -114,6 +114,17 @@ impl Socket {
         sent.map(|_| ()).map_err(|_| self.fail(Error::Broken))
     }
 
+    /// Take the last octets, to send them with the end. Only if nothing is left of those before.
+    pub(super) fn keep(&self, octets: &[u8]) {
+        let mut progress = self.progress();
+        progress.owes = true;
+        match self.layer() {
+            None => progress.backlog.extend_from_slice(octets),
+            // It takes all; a connection that is broken is found when they are sent.
+            Some(mut layer) => drop(layer.write(octets)),
+        }
+    }
+
     /// Why nothing more can be received.
     pub(super) fn blame(&self, error: &io::Error) -> Error {
         let truncated = self.protected() && error.kind() == io::ErrorKind::UnexpectedEof;
@@ -197,8 +208,17 @@ impl Socket {
             None => self.progress().ended,
             Some(layer) => layer.closed() && !layer.wrote(),
         };
-        if !received && !self.relieve()? {
-            return Err(Error::Pending);
+        if !received {
+            self.stream.end_follows();
+            // What was kept for the end goes with TLS's own.
+            if self.progress().owes
+                && let Some(mut layer) = self.layer()
+            {
+                layer.close();
+            }
+            if !self.relieve()? {
+                return Err(Error::Pending);
+            }
         }
         match self.layer() {
             None if received => {}
@@ -310,19 +330,12 @@ impl Pollable for Output {
 #[async_trait]
 impl OutputStream for Output {
     fn write(&mut self, octets: Bytes) -> StreamResult<()> {
-        {
-            let mut progress = self.0.progress();
-            if octets.len() > PERMIT || progress.owes {
-                return Err(StreamError::trap("more was written than was permitted"));
-            }
-            progress.owes = true;
-            match self.0.layer() {
-                None => progress.backlog.extend_from_slice(&octets),
-                // It takes all; a connection that is broken is found below.
-                Some(mut layer) => drop(layer.write(&octets)),
-            }
+        if octets.len() > PERMIT || self.0.progress().owes {
+            return Err(StreamError::trap("more was written than was permitted"));
         }
-        self.flush()
+        self.0.keep(&octets);
+        // A little may be the last.
+        if octets.len() < LITTLE { Ok(()) } else { self.flush() }
     }
 
     fn flush(&mut self) -> StreamResult<()> {
@@ -333,6 +346,9 @@ impl OutputStream for Output {
         self.0.relieve().map(|empty| if empty { PERMIT } else { 0 }).map_err(failed)
     }
 }
+
+/// Octets that wait for more, for the end, or for the guest to ask what became of them: less than a piece of a listing.
+const LITTLE: usize = 16 * 1024;
 
 /// Octets that are read at once, whatever the guest asks for.
 const MAX_READ: usize = 64 * 1024;

@@ -8,6 +8,8 @@ use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 
+use rustix::buffer::spare_capacity;
+use rustix::io::{pread, retry_on_intr};
 use tokio::io::Interest;
 use tokio::sync::Mutex;
 use tokio::task::{JoinHandle, coop, spawn_blocking, yield_now};
@@ -125,6 +127,11 @@ impl Sending {
                 if length == 0 {
                     return Ok((0, false));
                 }
+                // What was written before goes first.
+                if !socket.relieve().map_err(TransferError::Connection)? {
+                    socket.wait(Interest::WRITABLE).await.map_err(TransferError::Connection)?;
+                    return Ok((0, true));
+                }
                 if !cache::holds(file.as_fd(), offset, length) {
                     let alone = disk.clone().lock_owned().await;
                     let (socket, file) = (socket.clone(), file.clone());
@@ -133,6 +140,10 @@ impl Sending {
                         sendfile(&socket, &file, offset, length)
                     }));
                     return Ok((0, true));
+                }
+                if length <= KEPT && self.extent.ends_with(length) {
+                    self.keep(socket, file, length)?;
+                    return Ok((length, false));
                 }
                 sendfile(socket, file, offset, length)
             }
@@ -149,6 +160,19 @@ impl Sending {
             }
             Err(error) => Err(blame(&error)),
         }
+    }
+
+    /// Read the last piece, for the socket to send it with its end: one segment less, and one wake-up of the client's.
+    fn keep(&self, socket: &Socket, file: &File, length: u64) -> Result<(), TransferError> {
+        let mut octets = Vec::with_capacity(length as usize);
+        let read = retry_on_intr(|| pread(file, spare_capacity(&mut octets), self.extent.offset));
+        // Fewer: the file has become shorter.
+        if read.is_err() || (octets.len() as u64) < length {
+            return Err(TransferError::Storage(storage::Error::Io.into()));
+        }
+        octets.truncate(length as usize);
+        socket.keep(&octets);
+        Ok(())
     }
 }
 
@@ -197,6 +221,9 @@ pub(super) fn wit_error(error: storage::Error) -> TransferError {
 /// Octets that are handed over at once: little beside the cost of a system call, and not so much that a
 /// cold disk keeps a thread for long.
 const PIECE: u64 = 2 * 1024 * 1024;
+
+/// Octets of a last piece that are copied: little beside the cost of sendfile(2) and a segment of its own.
+const KEPT: u64 = 16 * 1024;
 
 /// Octets after which others have their turn: more than small files have, and a fraction of a millisecond.
 const TURN: u64 = 1024 * 1024;

@@ -72,6 +72,10 @@ pub(crate) struct Data {
 }
 
 impl Data {
+    fn output(&self) -> &Writer {
+        self.output.get_or_init(|| Writer::new(self.connection.output()))
+    }
+
     /// Why a stream over it is broken.
     fn error(&self) -> DataError {
         self.connection.finish().map_or_else(convert::data_error, |()| DataError::Broken)
@@ -264,7 +268,7 @@ impl Env for Host {
     }
 
     async fn write_data(&self, data: &Data, mut octets: &[u8]) -> Result<(), DataError> {
-        let output = data.output.get_or_init(|| Writer::new(data.connection.output()));
+        let output = data.output();
         while !octets.is_empty() {
             let written = output.write_some(octets).await.map_err(|Broken| data.error())?;
             octets = octets.get(written..).unwrap_or_default();
@@ -296,10 +300,12 @@ impl Env for Host {
     }
 
     async fn finish_data(&self, data: Data) -> Result<(), DataError> {
-        if let Some(output) = data.output.get() {
-            output.flush().await.map_err(|Broken| data.error())?;
+        loop {
+            match data.connection.finish() {
+                Err(data::Error::Pending) => data.output().flush().await.map_err(|Broken| data.error())?,
+                result => return result.map_err(convert::data_error),
+            }
         }
-        data.connection.finish().map_err(convert::data_error)
     }
 
     fn abilities(&self) -> Abilities {
