@@ -92,6 +92,10 @@ class Directory extends Resource {
     const batch = this.#entries.splice(0, BATCH);
     return batch.map(([name, node]) => ({ name: Buffer.from(name, "latin1"), attributes: attributes(node) }));
   }
+
+  nextNames() {
+    return this.#entries.splice(0, BATCH).map(([name]) => Buffer.from(name, "latin1"));
+  }
 }
 
 /** An open file. */

@@ -114,6 +114,10 @@ class Directory(Resource):
     def next(self):
         return [record(name=node["name"], attributes=attributes(node)) for node in self._listing.next()]
 
+    @answered
+    def next_names(self):
+        return [node["name"] for node in self._listing.next()]
+
     def close(self):
         self._listing.close()
 

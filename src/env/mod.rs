@@ -158,6 +158,11 @@ pub trait Env {
     /// The next entries of a directory, in no particular order; none at the end.
     async fn next_entries(&self, directory: &Self::Directory) -> Result<Vec<Entry>, StorageError>;
 
+    /// Their names alone, which may cost less.
+    async fn next_names(&self, directory: &Self::Directory) -> Result<Vec<Vec<u8>>, StorageError> {
+        Ok(self.next_entries(directory).await?.into_iter().map(|entry| entry.name).collect())
+    }
+
     /// Octets of a file of that name that were written and not finished, and can be gone on with, whether or
     /// not there is a finished file as well. Error `NotFound` if there are none.
     async fn unfinished(&self, volume: &Self::Volume, path: &VPath) -> Result<u64, StorageError>;

@@ -59,8 +59,9 @@ pub(super) struct Lister<'e, E: Env> {
     /// Every directory that was listed or will be, so that links in circles come to an end.
     seen: BTreeSet<(u64, u64)>,
     what: Option<What>,
-    /// Entries that wait to be sorted.
+    /// Entries that wait to be sorted, and names, where these suffice.
     run: Vec<Entry>,
+    names: Vec<Vec<u8>>,
 }
 
 impl<'e, E: Env> Lister<'e, E> {
@@ -87,6 +88,7 @@ impl<'e, E: Env> Lister<'e, E> {
             seen: BTreeSet::new(),
             what: Some(what),
             run: Vec::new(),
+            names: Vec::new(),
         };
         if lister.style.options.recursive && lister.open.is_some() {
             lister.seen.insert(env.stat(&lister.volume, path).await?.unique);
@@ -111,19 +113,37 @@ impl<'e, E: Env> Lister<'e, E> {
             }
         }
         let Some((path, directory)) = &self.open else { return self.next_directory(out).await };
-        let entries = self.env.next_entries(directory).await?;
-        if entries.is_empty() {
+        let ended = if self.names_suffice() {
+            let names = self.env.next_names(directory).await?;
+            let ended = names.is_empty();
+            for name in names {
+                if self.includes(&name) {
+                    self.take_name(name, out);
+                }
+            }
+            ended
+        } else {
+            let path = path.clone();
+            let entries = self.env.next_entries(directory).await?;
+            let ended = entries.is_empty();
+            for entry in entries {
+                if self.includes(&entry.name) {
+                    self.take(&path, entry, out);
+                }
+            }
+            ended
+        };
+        if ended {
             self.flush_run(out);
             self.open = None;
-            return Ok(!self.ahead.is_empty());
         }
-        let path = path.clone();
-        for entry in entries.into_iter() {
-            if self.includes(&entry) {
-                self.take(&path, entry, out);
-            }
-        }
-        Ok(true)
+        Ok(!ended || !self.ahead.is_empty())
+    }
+
+    /// Whether nothing else of the entries matters.
+    fn names_suffice(&self) -> bool {
+        let options = &self.style.options;
+        matches!(self.style.form, Form::Names { .. }) && options.order == Order::Name && !options.recursive
     }
 
     /// The heading of a directory, and `.` and `..`.
@@ -159,10 +179,10 @@ impl<'e, E: Env> Lister<'e, E> {
         }
     }
 
-    fn includes(&self, entry: &Entry) -> bool {
+    fn includes(&self, name: &[u8]) -> bool {
         match &self.what {
-            Some(What::Matches(pattern)) => glob::matches(pattern, &entry.name),
-            _ => self.style.options.all != All::Visible || !entry.name.starts_with(b".") || self.is_machine_listing(),
+            Some(What::Matches(pattern)) => glob::matches(pattern, name),
+            _ => self.style.options.all != All::Visible || !name.starts_with(b".") || self.is_machine_listing(),
         }
     }
 
@@ -186,10 +206,20 @@ impl<'e, E: Env> Lister<'e, E> {
             return self.write(&entry, out);
         }
         self.run.push(entry);
-        let limit = if self.is_sorted_at_will() { MAX_SORTED } else { SORTED };
-        if self.run.len() >= limit {
+        if self.run.len() >= self.run_limit() {
             self.flush_run(out);
         }
+    }
+
+    fn take_name(&mut self, name: Vec<u8>, out: &mut Vec<u8>) {
+        self.names.push(name);
+        if self.names.len() >= self.run_limit() {
+            self.flush_run(out);
+        }
+    }
+
+    fn run_limit(&self) -> usize {
+        if self.is_sorted_at_will() { MAX_SORTED } else { SORTED }
     }
 
     /// The client has asked for an order.
@@ -198,7 +228,8 @@ impl<'e, E: Env> Lister<'e, E> {
     }
 
     fn flush_run(&mut self, out: &mut Vec<u8>) {
-        let mut run = std::mem::take(&mut self.run);
+        let (mut run, mut names) = (std::mem::take(&mut self.run), std::mem::take(&mut self.names));
+        names.sort_unstable();
         match self.style.options.order {
             Order::Name => run.sort_unstable_by(|a, b| a.name.cmp(&b.name)),
             Order::Time => run.sort_by_key(|entry| Reverse(entry.attributes.modified)),
@@ -206,20 +237,30 @@ impl<'e, E: Env> Lister<'e, E> {
         }
         if self.style.options.reverse {
             run.reverse();
+            names.reverse();
         }
         run.iter().for_each(|entry| self.write(entry, out));
+        names.iter().for_each(|name| self.write_last(name, out));
     }
 
     fn write(&self, entry: &Entry, out: &mut Vec<u8>) {
         match &self.style.form {
             Form::Long { now } => write_attributes(out, &entry.attributes, *now),
-            Form::Names { prefix } => self.write_name(prefix, out),
+            Form::Names { .. } => {}
             Form::Facts { facts, permissions } => {
                 facts.write(out, &entry.attributes, permissions);
                 out.push(b' ');
             }
         }
-        self.write_name(&entry.name, out);
+        self.write_last(&entry.name, out);
+    }
+
+    /// The name that ends a line.
+    fn write_last(&self, name: &[u8], out: &mut Vec<u8>) {
+        if let Form::Names { prefix } = &self.style.form {
+            self.write_name(prefix, out);
+        }
+        self.write_name(name, out);
         out.extend_from_slice(self.style.end);
     }
 

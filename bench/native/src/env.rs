@@ -459,6 +459,11 @@ impl Env for Host {
         Ok(entries.await?.into_iter().map(convert::entry).collect())
     }
 
+    async fn next_names(&self, directory: &Handle<Directory>) -> Result<Vec<Vec<u8>>, StorageError> {
+        let directory = directory.borrow();
+        self.storage(async move |ctx: &mut SessionCtx| HostDirectory::next_names(ctx, directory).await).await
+    }
+
     async fn unfinished(&self, volume: &Handle<Volume>, path: &VPath) -> Result<u64, StorageError> {
         let (volume, path) = (volume.borrow(), path.as_bytes().to_vec());
         self.storage(async move |ctx: &mut SessionCtx| HostVolume::unfinished(ctx, volume, path).await).await

@@ -63,8 +63,8 @@ impl Directory {
         Ok(Batch { entries, more })
     }
 
-    /// The next names, and whether there may be more.
-    fn names(&self) -> Result<(Vec<Vec<u8>>, bool), Errno> {
+    /// The next names, and whether there may be more; none at the end.
+    pub(super) fn names(&self) -> Result<(Vec<Vec<u8>>, bool), Error> {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         let mut names = Vec::new();
         let mut octets = 0;

@@ -191,6 +191,11 @@ impl wit::HostDirectory for SessionCtx {
         self.ask(async { entries }).await
     }
 
+    async fn next_names(&mut self, directory: Resource<DirectoryResource>) -> Answer<Vec<Vec<u8>>> {
+        let names = self.table.get_mut(&directory)?.directory.next_names().await;
+        self.ask(async { names }).await
+    }
+
     fn drop(&mut self, directory: Resource<DirectoryResource>) -> wasmtime::Result<()> {
         self.table.delete(directory)?;
         Ok(())

@@ -293,6 +293,17 @@ impl OpenDirectory {
             Self::Other(listing) => listing.next().await,
         }
     }
+
+    pub(super) async fn next_names(&mut self) -> Result<Vec<Vec<u8>>, Error> {
+        match self {
+            // What was read ahead comes first.
+            Self::Local(LocalDirectory { directory, ahead, .. }) if ahead.is_empty() => {
+                let directory = directory.clone();
+                blocking(move || directory.names().map(|(names, _)| names)).await
+            }
+            Self::Local(_) | Self::Other(_) => Ok(self.next().await?.into_iter().map(|entry| entry.name).collect()),
+        }
+    }
 }
 
 impl LocalDirectory {

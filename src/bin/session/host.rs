@@ -329,6 +329,10 @@ impl Env for Host {
         Ok(entries.into_iter().map(convert::entry).collect())
     }
 
+    async fn next_names(&self, directory: &Directory) -> Result<Vec<Vec<u8>>, StorageError> {
+        directory.next_names().map_err(convert::storage_error)
+    }
+
     async fn unfinished(&self, volume: &Volume, path: &VPath) -> Result<u64, StorageError> {
         volume.unfinished(path.as_bytes()).map_err(convert::storage_error)
     }
