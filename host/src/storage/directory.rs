@@ -133,6 +133,32 @@ mod tests {
     }
 
     #[test]
+    fn the_same_for_several_threads_at_once() {
+        let (root, volume) = scratch();
+        for number in 0..2000 {
+            fs::write(root.path().join(number.to_string()), "").unwrap();
+        }
+        let directory = volume.list(b"/").unwrap();
+        let read = || {
+            let mut names = Vec::new();
+            loop {
+                let batch = directory.batch().unwrap();
+                names.extend(batch.entries.into_iter().map(|entry| entry.name));
+                if !batch.more {
+                    return names;
+                }
+            }
+        };
+        let (mut names, more) = std::thread::scope(|scope| {
+            let other = scope.spawn(read);
+            (read(), other.join().unwrap())
+        });
+        names.extend(more);
+        assert_eq!(names.len(), 2000);
+        assert_eq!(names.into_iter().collect::<BTreeSet<_>>().len(), 2000);
+    }
+
+    #[test]
     fn names_of_any_octets() {
         let (root, volume) = scratch();
         let names: BTreeSet<Vec<u8>> = [&b"\xff\xfe"[..], b"a\nb", b" ", b"...", &[b'n'; 255]].map(Vec::from).into();

@@ -352,3 +352,39 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Error> + S
 
 /// Batches that are looked at ahead, each by a thread: to look takes several times as long as to write the lines.
 const AHEAD: usize = 2;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+
+    use super::*;
+    use crate::storage::scratch;
+
+    const FILES: usize = 3000;
+
+    #[tokio::test]
+    async fn what_is_read_ahead_is_lost_by_nobody() {
+        let (root, volume) = scratch();
+        for number in 0..FILES {
+            fs::write(root.path().join(number.to_string()), "").unwrap();
+        }
+        for entries_first in [0, 1, 2, usize::MAX] {
+            let mut directory = Tree::Local(volume.clone()).list(b"/".to_vec()).await.unwrap();
+            let mut names = Vec::new();
+            for number in 0.. {
+                let batch = match number < entries_first {
+                    true => directory.next().await.unwrap().into_iter().map(|entry| entry.name).collect(),
+                    false => directory.next_names().await.unwrap(),
+                };
+                if batch.is_empty() {
+                    break;
+                }
+                names.extend(batch);
+            }
+            assert_eq!(names.len(), FILES);
+            assert_eq!(names.into_iter().collect::<BTreeSet<_>>().len(), FILES);
+            assert!(directory.next().await.unwrap().is_empty() && directory.next_names().await.unwrap().is_empty());
+        }
+    }
+}

@@ -4,6 +4,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
+use super::super::socket::Output;
 use super::*;
 use crate::control::Control;
 use crate::ending::Busy;
@@ -53,6 +54,9 @@ async fn a_range_is_sent_and_no_more() {
         let mut transfer = Transfer::send(socket.clone(), file.clone(), offset, length, Arc::default());
         let send = async {
             transfer.ready().await;
+            while socket.finish() == Err(Error::Pending) {
+                Output(socket.clone()).ready().await;
+            }
             socket.finish().unwrap();
             transfer.finish().unwrap()
         };
@@ -63,6 +67,38 @@ async fn a_range_is_sent_and_no_more() {
         assert_eq!(sent, (end - start) as u64, "{offset} {length}");
         assert!(received == content[start..end], "{offset} {length}");
     }
+}
+
+/// A small file, taken by the connection.
+async fn kept(content: &[u8]) -> (Arc<Socket>, TcpStream) {
+    let (root, volume) = scratch();
+    fs::write(root.path().join("f"), content).unwrap();
+    let (socket, client) = connection().await;
+    let file = volume.open(b"/f", Access::Read).unwrap();
+    let mut transfer = Transfer::send(socket.clone(), file, 0, u64::MAX, Arc::default());
+    assert_eq!(transfer.finish().unwrap(), content.len() as u64);
+    (socket, client)
+}
+
+#[tokio::test]
+async fn the_last_octets_leave_with_the_end() {
+    let (socket, mut client) = kept(b"small").await;
+    assert_eq!(client.try_read(&mut [0]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+    socket.finish().unwrap();
+    let mut received = Vec::new();
+    client.read_to_end(&mut received).await.unwrap();
+    assert_eq!(received, b"small");
+}
+
+#[tokio::test]
+async fn nobody_is_told_that_what_was_kept_arrived_when_the_client_is_gone() {
+    let (socket, client) = kept(b"small").await;
+    client.set_zero_linger().unwrap();
+    drop(client);
+    while socket.stream.peer_addr().is_ok() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert_eq!(socket.finish(), Err(Error::Broken));
 }
 
 #[tokio::test]
