@@ -136,6 +136,7 @@ impl Control {
 
     /// Say a last line and close, so that it arrives: unread octets would make the end a reset.
     pub(crate) fn close(&self, last: &[u8]) {
+        self.socket.end_follows();
         self.line().close(&self.socket, last);
         for _ in 0..MAX_UNREAD {
             if !matches!(self.socket.receive(&mut Vec::with_capacity(MAX_READ)), Ok(1..)) {

@@ -208,8 +208,8 @@ impl Socket {
             None => self.progress().ended,
             Some(layer) => layer.closed() && !layer.wrote(),
         };
+        self.stream.end_follows();
         if !received {
-            self.stream.end_follows();
             // What was kept for the end goes with TLS's own.
             if self.progress().owes
                 && let Some(mut layer) = self.layer()
