@@ -33,7 +33,7 @@ pub(crate) struct Control {
     /// Both ends; IPv4-mapped addresses as IPv4.
     pub(crate) local: SocketAddr,
     pub(crate) remote: SocketAddr,
-    pub(crate) activity: Activity,
+    pub(crate) activity: Arc<Activity>,
     /// Protected from the first octet to the last.
     pub(crate) implicit: bool,
     line: Mutex<Line>,
@@ -53,7 +53,7 @@ impl Control {
             socket: Stream::new(socket),
             local,
             remote: canonical(peer),
-            activity: Activity::new(),
+            activity: Arc::new(Activity::new()),
             implicit,
             line: Mutex::default(),
             left: Mutex::default(),

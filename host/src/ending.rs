@@ -9,7 +9,6 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::bindings::ftpd::server::control::Ending;
 use crate::config::Limits;
-use crate::control::Control;
 
 /// What a session did last, and whether it is over. Shared by its sockets and its watch.
 pub(crate) struct Activity {
@@ -139,23 +138,23 @@ impl Activity {
 }
 
 /// Keeps a session from being idle.
-pub(crate) struct Busy(Arc<Control>);
+pub(crate) struct Busy(Arc<Activity>);
 
 impl Busy {
-    pub(crate) fn new(control: &Arc<Control>) -> Self {
-        control.activity.begin();
-        Self(control.clone())
+    pub(crate) fn new(activity: &Arc<Activity>) -> Self {
+        activity.begin();
+        Self(activity.clone())
     }
 
     /// Something moved.
     pub(crate) fn touch(&self) {
-        self.0.activity.touch();
+        self.0.touch();
     }
 }
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        self.0.activity.finish();
+        self.0.finish();
     }
 }
 

@@ -131,15 +131,6 @@ impl SessionCtx {
     }
 }
 
-impl Drop for SessionCtx {
-    fn drop(&mut self) {
-        // A data connection keeps its control connection.
-        if let Some(control) = &self.control {
-            control.close_left();
-        }
-    }
-}
-
 impl IoView for SessionCtx {
     // For each call of `wasi:io`, once.
     fn table(&mut self) -> &mut ResourceTable {

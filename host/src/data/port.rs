@@ -112,7 +112,7 @@ impl DataPort {
         if self.opening.is_some() {
             return;
         }
-        self.opening = Some(Busy::new(&self.control));
+        self.opening = Some(Busy::new(&self.control.activity));
         match protection {
             Ok(bond) => self.bond = bond,
             Err(error) => {
@@ -136,7 +136,7 @@ impl DataPort {
         match std::mem::replace(&mut self.state, State::Failed(Error::Pending)) {
             State::Open(stream, layer) => {
                 let protection = layer.zip(self.bond.as_deref()).map(|(layer, bond)| (layer, bond.close_notify));
-                let busy = Busy::new(&self.control);
+                let busy = Busy::new(&self.control.activity);
                 Ok(Socket::new(stream, protection, busy, self.stall, self.share.clone()))
             }
             State::Failed(error) => Err(error),

@@ -13,7 +13,7 @@ use super::tree::{AnyWork, OpenDirectory, OpenFile, Tree};
 use super::work::{Job, Work};
 use super::{Entry, Error, File, pace};
 use crate::bindings::ftpd::server::storage as wit;
-use crate::control::Control;
+use crate::ending::Activity;
 use crate::session::{SessionCtx, share};
 
 /// An open file, and its share of the files that a session may have.
@@ -67,15 +67,18 @@ impl SessionCtx {
     fn work(&mut self, job: impl FnOnce() -> Result<Job, Error>) -> wasmtime::Result<Resource<AnyWork>> {
         let share = share(&self.works, MAX_WORKS);
         let job = if share.is_some() { job() } else { Err(Error::Busy) };
-        let work = Work::new(job, self.disk.clone(), self.control()?, share);
+        let work = Work::new(job, self.disk.clone(), &self.control()?.activity, share);
         Ok(self.table.push(AnyWork::Local(work))?)
     }
 
     /// The same for files of another storage.
-    fn own_work(&mut self, work: impl FnOnce(Arc<Control>, Arc<()>) -> OwnWork) -> wasmtime::Result<Resource<AnyWork>> {
+    fn own_work(
+        &mut self,
+        work: impl FnOnce(Arc<Activity>, Arc<()>) -> OwnWork,
+    ) -> wasmtime::Result<Resource<AnyWork>> {
         match share(&self.works, MAX_WORKS) {
             Some(share) => {
-                let work = work(self.control()?.clone(), share);
+                let work = work(self.control()?.activity.clone(), share);
                 Ok(self.table.push(AnyWork::Other(work))?)
             }
             None => self.work(|| Err(Error::Busy)),
@@ -129,7 +132,7 @@ impl wit::HostFile for SessionCtx {
                 self.work(|| Ok(Job::Copy(Copy::new(source, target)?)))
             }
             (OpenFile::Other(target), OpenFile::Other(source)) => {
-                self.own_work(|control, share| OwnWork::copy(source, target, control, share))
+                self.own_work(|activity, share| OwnWork::copy(source, target, activity, share))
             }
             _ => self.work(|| Err(Error::Unsupported)),
         }
@@ -148,7 +151,7 @@ impl wit::HostFile for SessionCtx {
                 self.work(|| Ok(Job::Checksum(Box::new(Checksum::new(algorithm, file, offset, length)?))))
             }
             OpenFile::Other(file) => {
-                self.own_work(|control, share| OwnWork::checksum(algorithm, file, offset, length, control, share))
+                self.own_work(|activity, share| OwnWork::checksum(algorithm, file, offset, length, activity, share))
             }
         }
     }

@@ -10,8 +10,7 @@ use wasmtime_wasi_io::poll::Pollable;
 use super::checksum::Checksum;
 use super::copy::Copy;
 use super::{Error, File};
-use crate::control::Control;
-use crate::ending::Busy;
+use crate::ending::{Activity, Busy};
 use crate::now::now;
 
 /// Something that takes time. It goes on only while its session waits for it, piece by piece, each on a
@@ -26,7 +25,7 @@ pub struct Work {
     /// What a copy writes.
     target: Option<File>,
     /// Whose session is not idle while a piece is done.
-    control: Arc<Control>,
+    activity: Arc<Activity>,
     _share: Option<Arc<()>>,
 }
 
@@ -44,7 +43,7 @@ impl Work {
     pub(super) fn new(
         job: Result<Job, Error>,
         disk: Arc<AsyncMutex<()>>,
-        control: &Arc<Control>,
+        activity: &Arc<Activity>,
         share: Option<Arc<()>>,
     ) -> Self {
         let target = if let Ok(Job::Copy(copy)) = &job { Some(copy.target.clone()) } else { None };
@@ -52,7 +51,7 @@ impl Work {
             Ok(job) => (Some(Arc::new(Mutex::new(job))), None),
             Err(error) => (None, Some(Err(error))),
         };
-        Self { job, disk, piece: None, result, target, control: control.clone(), _share: share }
+        Self { job, disk, piece: None, result, target, activity: activity.clone(), _share: share }
     }
 
     /// Stop. What a copy writes is left to be dropped.
@@ -76,7 +75,7 @@ impl Work {
             self.result = progress.transpose();
         } else {
             let (job, alone) = (job.clone(), self.disk.clone().lock_owned().await);
-            let busy = Busy::new(&self.control);
+            let busy = Busy::new(&self.activity);
             self.piece = Some(spawn_blocking(move || {
                 let (_alone, _busy) = (alone, busy);
                 // Dropped before that: what a stopped copy leaves is gone when the next one looks.
@@ -112,20 +111,10 @@ mod tests {
     use std::fs;
     use std::time::Duration;
 
-    use tokio::net::{TcpListener, TcpStream};
     use tokio::time::timeout;
 
     use super::*;
     use crate::storage::{Access, Algorithm, Volume, scratch};
-
-    /// A session's clock, which needs a client.
-    async fn control() -> Arc<Control> {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let (socket, peer) = listener.accept().await.unwrap();
-        drop(client);
-        Arc::new(Control::new(socket.into_std().unwrap(), peer, false).unwrap())
-    }
 
     fn copy(volume: &Volume, from: &[u8], to: &[u8]) -> Result<Job, Error> {
         let open = |path, access| volume.open(path, access).unwrap();
@@ -139,18 +128,18 @@ mod tests {
     async fn done_at_last() {
         let (root, volume) = scratch();
         fs::File::create(root.path().join("big")).unwrap().set_len(BIG).unwrap();
-        let (control, disk) = (control().await, Arc::default());
+        let (activity, disk) = (Arc::new(Activity::new()), Arc::default());
         let file = volume.open(b"/big", Access::Read).unwrap();
         let sum = || Ok(Job::Checksum(Box::new(Checksum::new(Algorithm::Crc32, file.clone(), 0, u64::MAX)?)));
-        let mut one = Work::new(sum(), Arc::clone(&disk), &control, None);
-        let mut other = Work::new(sum(), Arc::clone(&disk), &control, None);
+        let mut one = Work::new(sum(), Arc::clone(&disk), &activity, None);
+        let mut other = Work::new(sum(), Arc::clone(&disk), &activity, None);
         assert_eq!(one.finish(), None);
         tokio::join!(one.ready(), other.ready());
         let Some(Ok(digest)) = one.finish() else { panic!("no checksum") };
         assert_eq!(digest.len(), 4);
         assert_eq!(other.finish(), Some(Ok(digest)), "one after the other at the disk");
 
-        let mut work = Work::new(copy(&volume, b"/big", b"/copy"), Arc::clone(&disk), &control, None);
+        let mut work = Work::new(copy(&volume, b"/big", b"/copy"), Arc::clone(&disk), &activity, None);
         work.ready().await;
         assert_eq!(work.finish(), Some(Ok(vec![])));
         let target = work.stop().unwrap();
@@ -160,7 +149,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_work_that_cannot_be() {
-        let mut work = Work::new(Err(Error::Denied), Arc::default(), &control().await, None);
+        let mut work = Work::new(Err(Error::Denied), Arc::default(), &Arc::new(Activity::new()), None);
         work.ready().await;
         assert_eq!(work.finish(), Some(Err(Error::Denied)));
         assert_eq!(work.finish(), Some(Err(Error::Denied)));
@@ -171,8 +160,8 @@ mod tests {
         let (root, volume) = scratch();
         fs::write(root.path().join("big"), vec![1; BIG as usize]).unwrap();
         let volume = volume.with_unfinished(crate::storage::Unfinished::Delete);
-        let (control, disk) = (control().await, Arc::<AsyncMutex<()>>::default());
-        let mut work = Work::new(copy(&volume, b"/big", b"/copy"), disk.clone(), &control, None);
+        let (activity, disk) = (Arc::new(Activity::new()), Arc::<AsyncMutex<()>>::default());
+        let mut work = Work::new(copy(&volume, b"/big", b"/copy"), disk.clone(), &activity, None);
         assert_eq!(work.finish(), None, "one piece has begun");
         assert!(timeout(Duration::ZERO, work.ready()).await.is_err());
         drop(work.stop());

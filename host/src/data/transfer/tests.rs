@@ -6,22 +6,18 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::super::socket::Output;
 use super::*;
-use crate::control::Control;
-use crate::ending::Busy;
+use crate::ending::{Activity, Busy};
 use crate::socket::Stream;
 use crate::storage::{Access, Permissions, Unfinished, Volume};
 
 /// A data connection and its client.
 async fn connection() -> (Arc<Socket>, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let _client_control = TcpStream::connect(address).await.unwrap();
-    let (control, peer) = listener.accept().await.unwrap();
-    let control = Arc::new(Control::new(control.into_std().unwrap(), peer, false).unwrap());
-    let client = TcpStream::connect(address).await.unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let (stream, _) = listener.accept().await.unwrap();
     let stream = Stream::new(stream.into_std().unwrap());
-    let socket = Socket::new(stream, None, Busy::new(&control), Duration::from_secs(10), Arc::default());
+    let busy = Busy::new(&Arc::new(Activity::new()));
+    let socket = Socket::new(stream, None, busy, Duration::from_secs(10), Arc::default());
     (Arc::new(socket), client)
 }
 

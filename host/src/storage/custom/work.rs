@@ -10,7 +10,7 @@ use wasmtime_wasi_io::poll::Pollable;
 
 use super::OwnFile;
 use super::file::Pieces;
-use crate::control::Control;
+use crate::ending::Activity;
 use crate::now::now;
 use crate::storage::checksum::State;
 use crate::storage::{Algorithm, Error};
@@ -29,7 +29,7 @@ impl OwnWork {
         file: Arc<OwnFile>,
         offset: u64,
         length: u64,
-        control: Arc<Control>,
+        activity: Arc<Activity>,
         share: Arc<()>,
     ) -> Self {
         Self::new(share, async move {
@@ -37,7 +37,7 @@ impl OwnWork {
             let mut pieces = Pieces::new(file, offset, length);
             while let Some(octets) = pieces.next().await? {
                 state.update(&octets);
-                control.activity.touch();
+                activity.touch();
                 // Other sessions have their turn.
                 coop::consume_budget().await;
             }
@@ -46,12 +46,12 @@ impl OwnWork {
     }
 
     /// A copy of all that `source` has, behind what was written into `target`.
-    pub(crate) fn copy(source: Arc<OwnFile>, target: Arc<OwnFile>, control: Arc<Control>, share: Arc<()>) -> Self {
+    pub(crate) fn copy(source: Arc<OwnFile>, target: Arc<OwnFile>, activity: Arc<Activity>, share: Arc<()>) -> Self {
         Self::new(share, async move {
             let mut pieces = Pieces::new(source, 0, u64::MAX);
             while let Some(octets) = pieces.next().await? {
                 target.write(&octets).await?;
-                control.activity.touch();
+                activity.touch();
                 // Other sessions have their turn.
                 coop::consume_budget().await;
             }
