@@ -374,6 +374,18 @@ fn nothing_below_tls_1_2() {
     }
 }
 
+/// OpenSSL asks for AES-256 first.
+#[test]
+fn the_suites_that_cost_the_least_come_first() {
+    let (_root, _local, serve) = scratch(protected);
+    for (version, suite) in [("-tls1_2", "ECDHE-ECDSA-AES128-GCM-SHA256"), ("-tls1_3", "TLS_AES_128_GCM_SHA256")] {
+        let Some(mut openssl) = client("openssl") else { return };
+        openssl.args(["s_client", "-starttls", "ftp", version, "-connect", &serve.addresses[0]]);
+        let said = String::from_utf8_lossy(&openssl.output().unwrap().stdout).into_owned();
+        assert!(said.contains(&format!("Cipher is {suite}")), "{version}: {said}");
+    }
+}
+
 /// What `docs/tls.md` says is offered. nmap writes AKE in TLS 1.3, where suites leave key exchange and
 /// authentication open.
 const OFFERED: [&str; 9] = [

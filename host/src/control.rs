@@ -145,6 +145,7 @@ impl Control {
         }
         // Whatever still holds it, such as a file on its way to a slow disk.
         let _ = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Write);
+        self.close_left();
     }
 
     /// Begin a handshake, after what was written before. An error says why there can be none.

@@ -26,8 +26,8 @@ pub(crate) fn prepare(connections: usize) {
 
 const MAX_MAP_COUNT: &str = "/proc/sys/vm/max_map_count";
 
-/// Control connection, data port or connection, directory, and two files with their directory (a copy).
-const FILES_PER_SESSION: u64 = 6;
+/// Control connection, data port or connection, directory (twice), and two files with their directory (a copy).
+const FILES_PER_SESSION: u64 = 7;
 
 /// Listeners, the runtime's own, the root, standard streams.
 const FILES_OF_THE_SERVER: u64 = 64;

@@ -122,7 +122,7 @@ pub trait Env {
     /// Append some octets of the client's to `into`; false at the end.
     async fn read_data(&self, data: &Self::Data, into: &mut Vec<u8>) -> Result<bool, DataError>;
 
-    /// Send all of `octets`.
+    /// Send all of `octets`. The last may leave with the end.
     async fn write_data(&self, data: &Self::Data, octets: &[u8]) -> Result<(), DataError>;
 
     /// Begin to send up to `length` octets of a file from `offset`.
@@ -137,7 +137,7 @@ pub trait Env {
     /// Wait for the end of a transfer.
     async fn end_of_transfer(&self, transfer: &Self::Transfer) -> Result<u64, TransferError>;
 
-    /// Close in good order. Succeeds only if the client had not gone: 226 may be said after this and
+    /// Send what is left, and close in good order. Succeeds only if the client had not gone: 226 may be said after this and
     /// not before.
     async fn finish_data(&self, data: Self::Data) -> Result<(), DataError>;
 

@@ -59,9 +59,10 @@ pub(super) struct Lister<'e, E: Env> {
     /// Every directory that was listed or will be, so that links in circles come to an end.
     seen: BTreeSet<(u64, u64)>,
     what: Option<What>,
-    /// Entries that wait to be sorted, and names, where these suffice.
+    /// Entries that wait to be sorted.
     run: Vec<Entry>,
-    names: Vec<Vec<u8>>,
+    /// The same, where names suffice.
+    run_of_names: Vec<Vec<u8>>,
 }
 
 impl<'e, E: Env> Lister<'e, E> {
@@ -88,7 +89,7 @@ impl<'e, E: Env> Lister<'e, E> {
             seen: BTreeSet::new(),
             what: Some(what),
             run: Vec::new(),
-            names: Vec::new(),
+            run_of_names: Vec::new(),
         };
         if lister.style.options.recursive && lister.open.is_some() {
             lister.seen.insert(env.stat(&lister.volume, path).await?.unique);
@@ -212,8 +213,8 @@ impl<'e, E: Env> Lister<'e, E> {
     }
 
     fn take_name(&mut self, name: Vec<u8>, out: &mut Vec<u8>) {
-        self.names.push(name);
-        if self.names.len() >= self.run_limit() {
+        self.run_of_names.push(name);
+        if self.run_of_names.len() >= self.run_limit() {
             self.flush_run(out);
         }
     }
@@ -228,7 +229,7 @@ impl<'e, E: Env> Lister<'e, E> {
     }
 
     fn flush_run(&mut self, out: &mut Vec<u8>) {
-        let (mut run, mut names) = (std::mem::take(&mut self.run), std::mem::take(&mut self.names));
+        let (mut run, mut names) = (std::mem::take(&mut self.run), std::mem::take(&mut self.run_of_names));
         names.sort_unstable();
         match self.style.options.order {
             Order::Name => run.sort_unstable_by(|a, b| a.name.cmp(&b.name)),
@@ -240,7 +241,7 @@ impl<'e, E: Env> Lister<'e, E> {
             names.reverse();
         }
         run.iter().for_each(|entry| self.write(entry, out));
-        names.iter().for_each(|name| self.write_last(name, out));
+        names.iter().for_each(|name| self.end_line(name, out));
     }
 
     fn write(&self, entry: &Entry, out: &mut Vec<u8>) {
@@ -252,11 +253,11 @@ impl<'e, E: Env> Lister<'e, E> {
                 out.push(b' ');
             }
         }
-        self.write_last(&entry.name, out);
+        self.end_line(&entry.name, out);
     }
 
-    /// The name that ends a line.
-    fn write_last(&self, name: &[u8], out: &mut Vec<u8>) {
+    /// The name, with which a line ends.
+    fn end_line(&self, name: &[u8], out: &mut Vec<u8>) {
         if let Form::Names { prefix } = &self.style.form {
             self.write_name(prefix, out);
         }

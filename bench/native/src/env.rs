@@ -93,13 +93,13 @@ impl Host {
         Grant { volume, start: grant.start, message: grant.message, charset: grant.charset }
     }
 
-    /// Why a stream over a data connection is broken.
     fn output<'a>(&self, data: &'a Data) -> &'a Writer {
         data.output.get_or_init(|| {
             Writer::new(&self.host, self.call(|ctx| HostDataConnection::output(ctx, data.connection.borrow())))
         })
     }
 
+    /// Why a stream over a data connection is broken.
     fn error(&self, data: &Data) -> DataError {
         let finished = self.call(|ctx| HostDataConnection::finish(ctx, data.connection.borrow()));
         finished.map_or_else(convert::data_error, |()| DataError::Broken)

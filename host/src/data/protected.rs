@@ -40,7 +40,7 @@ impl Protected {
         file: &File,
         disk: &Arc<Mutex<()>>,
     ) -> Result<(u64, bool), TransferError> {
-        // One piece at a time, and no end before the last is with the system.
+        // One piece at a time; the last is left for the end.
         if !socket.relieve().map_err(TransferError::Connection)? {
             socket.wait(Interest::WRITABLE).await.map_err(TransferError::Connection)?;
             return Ok((0, true));
@@ -86,7 +86,7 @@ impl Protected {
 }
 
 /// Fill `buffer` with up to `length` octets from `offset`.
-fn read(file: &File, offset: u64, length: u64, mut buffer: Vec<u8>) -> Read {
+pub(super) fn read(file: &File, offset: u64, length: u64, mut buffer: Vec<u8>) -> Read {
     let length = usize::try_from(length).unwrap_or(usize::MAX);
     buffer.clear();
     buffer.reserve_exact(length);

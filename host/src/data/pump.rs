@@ -69,14 +69,17 @@ impl Pollable for Pump {
 
 async fn send(socket: &Arc<Socket>, mut pieces: Pieces, moved: &AtomicU64) -> Result<(), TransferError> {
     let mut output = Output(socket.clone());
+    // What was written before goes first.
+    relieved(socket).await.map_err(TransferError::Connection)?;
     while let Some(octets) = pieces.next().await.map_err(wit_error)? {
         let mut rest = octets;
         while !rest.is_empty() {
             let piece = rest.split_to(rest.len().min(PERMIT));
             let count = piece.len() as u64;
-            // What failed is told by `relieved`.
-            let _ = output.write(piece);
+            let written = output.write(piece);
+            // It knows better what failed.
             relieved(socket).await.map_err(TransferError::Connection)?;
+            written.map_err(|_| TransferError::Connection(Error::Broken))?;
             moved.fetch_add(count, Ordering::Relaxed);
             socket.touch();
             // Other sessions have their turn, and so has this one's control connection.
@@ -139,3 +142,26 @@ const BUFFER: usize = 256 * 1024;
 
 /// How long a client may pause before the buffer for it is given back.
 const KEEP_BUFFER: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncReadExt;
+    use wasmtime_wasi_io::bytes::Bytes;
+
+    use super::*;
+    use crate::data::transfer::tests::connection;
+
+    #[tokio::test]
+    async fn what_was_written_before_goes_first() {
+        let (socket, mut client) = connection().await;
+        Output(socket.clone()).write("before, ".into()).unwrap();
+        let file = OwnFile::reader(Box::new(Bytes::from_static(b"the file")), Duration::from_secs(10));
+        let mut pump = Pump::send(socket.clone(), Arc::new(file), 0, u64::MAX);
+        pump.ready().await;
+        assert_eq!(pump.finish().unwrap(), 8);
+        socket.finish().unwrap();
+        let mut received = Vec::new();
+        client.read_to_end(&mut received).await.unwrap();
+        assert_eq!(received, b"before, the file");
+    }
+}

@@ -27,6 +27,8 @@ pub(crate) struct Socket {
     /// How long it may stand still.
     stall: Duration,
     progress: Mutex<Progress>,
+    /// The end was asked for: nothing more is written.
+    ending: AtomicBool,
     /// Closed in good order.
     finished: AtomicBool,
     _share: Arc<()>,
@@ -63,10 +65,10 @@ impl Socket {
             lost: None,
             failed: None,
         });
-        let finished = AtomicBool::new(false);
+        let (ending, finished) = (AtomicBool::new(false), AtomicBool::new(false));
         let (layer, close_notify) = protection.unzip();
         let (tls, close_notify) = (layer.map(Mutex::new), close_notify.unwrap_or(false));
-        Self { stream, tls, close_notify, busy, stall, progress, finished, _share: share }
+        Self { stream, tls, close_notify, busy, stall, progress, ending, finished, _share: share }
     }
 
     /// Whether it is protected.
@@ -205,10 +207,14 @@ impl Socket {
     pub(super) fn finish(self: &Arc<Self>) -> Result<(), Error> {
         // An upload whose end was seen is whole, whatever happens now.
         let received = match self.layer() {
-            None => self.progress().ended,
+            None => {
+                let progress = self.progress();
+                progress.ended && !progress.owes
+            }
             Some(layer) => layer.closed() && !layer.wrote(),
         };
         self.stream.end_follows();
+        let again = self.ending.swap(true, Ordering::Relaxed);
         if !received {
             // What was kept for the end goes with TLS's own.
             if self.progress().owes
@@ -229,13 +235,14 @@ impl Socket {
                 }
             }
             Some(mut layer) => {
-                if !received && self.is_broken() {
+                // A client that has had TLS's last word meanwhile has had all, and may have closed.
+                if !received && !again && self.is_broken() {
                     drop(layer);
                     return Err(self.fail(Error::Broken));
                 }
                 layer.close();
-                // The system has all octets but the last few of TLS, which say that these were all. Clients that know
-                // that by themselves (MODE B, C and Z) may have closed, and reset these.
+                // What says that these were all goes, if it has not, and may be lost: clients that know by themselves
+                // (MODE B, C and Z) may have closed, and reset it.
                 if let Ok(false) = layer.flush(&self.stream) {
                     drop(layer);
                     tokio::spawn(self.clone().end());
@@ -347,8 +354,9 @@ impl OutputStream for Output {
     }
 }
 
-/// Octets that wait for more, for the end, or for the guest to ask what became of them: less than a piece of a listing.
-const LITTLE: usize = 16 * 1024;
+/// Octets that wait for more, for the end, or for the guest to ask what became of them: less than a piece of a listing,
+/// and little to copy beside the cost of a segment of their own.
+pub(super) const LITTLE: usize = 16 * 1024;
 
 /// Octets that are read at once, whatever the guest asks for.
 const MAX_READ: usize = 64 * 1024;

@@ -8,8 +8,6 @@ use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 
-use rustix::buffer::spare_capacity;
-use rustix::io::{pread, retry_on_intr};
 use tokio::io::Interest;
 use tokio::sync::Mutex;
 use tokio::task::{JoinHandle, coop, spawn_blocking, yield_now};
@@ -18,9 +16,9 @@ use wasmtime_wasi_io::poll::Pollable;
 
 use super::cache;
 use super::extent::Extent;
-use super::protected::Protected;
+use super::protected::{Protected, read};
 use super::receiving::Receiving;
-use super::socket::Socket;
+use super::socket::{LITTLE, Socket};
 use crate::bindings::ftpd::server::data::{Error, TransferError};
 use crate::now::now;
 use crate::storage::{self, File};
@@ -141,8 +139,13 @@ impl Sending {
                     }));
                     return Ok((0, true));
                 }
-                if length <= KEPT && self.extent.ends_with(length) {
-                    self.keep(socket, file, length)?;
+                if length < LITTLE as u64 && self.extent.ends_with(length) {
+                    let (octets, read) = read(file, offset, length, Vec::new());
+                    // Fewer: the file has become shorter.
+                    if read.is_err() || (octets.len() as u64) < length {
+                        return Err(wit_error(storage::Error::Io));
+                    }
+                    socket.keep(&octets);
                     return Ok((length, false));
                 }
                 sendfile(socket, file, offset, length)
@@ -160,19 +163,6 @@ impl Sending {
             }
             Err(error) => Err(blame(&error)),
         }
-    }
-
-    /// Read the last piece, for the socket to send it with its end: one segment less, and one wake-up of the client's.
-    fn keep(&self, socket: &Socket, file: &File, length: u64) -> Result<(), TransferError> {
-        let mut octets = Vec::with_capacity(length as usize);
-        let read = retry_on_intr(|| pread(file, spare_capacity(&mut octets), self.extent.offset));
-        // Fewer: the file has become shorter.
-        if read.is_err() || (octets.len() as u64) < length {
-            return Err(TransferError::Storage(storage::Error::Io.into()));
-        }
-        octets.truncate(length as usize);
-        socket.keep(&octets);
-        Ok(())
     }
 }
 
@@ -222,11 +212,8 @@ pub(super) fn wit_error(error: storage::Error) -> TransferError {
 /// cold disk keeps a thread for long.
 const PIECE: u64 = 2 * 1024 * 1024;
 
-/// Octets of a last piece that are copied: little beside the cost of sendfile(2) and a segment of its own.
-const KEPT: u64 = 16 * 1024;
-
 /// Octets after which others have their turn: more than small files have, and a fraction of a millisecond.
 const TURN: u64 = 1024 * 1024;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

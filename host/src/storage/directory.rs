@@ -4,7 +4,7 @@ use std::os::fd::OwnedFd;
 use std::sync::{Mutex, PoisonError};
 
 use rustix::fs::{AtFlags, Dir, ResolveFlags};
-use rustix::io::Errno;
+use rustix::io::{Errno, fcntl_dupfd_cloexec};
 
 use super::hidden::is_hidden;
 use super::path::Path;
@@ -31,7 +31,7 @@ impl Directory {
     pub(super) fn new(volume: Volume, path: Path<'_>, descriptor: OwnedFd) -> Result<Self, Error> {
         let parts = path.split().map(|_| path.relative());
         let path = parts.map_or_else(|| b"/".to_vec(), |parts| [b"/", parts, b"/"].concat());
-        let entries = Mutex::new(Dir::new(descriptor.try_clone().map_err(|_| Error::Io)?)?);
+        let entries = Mutex::new(Dir::new(fcntl_dupfd_cloexec(&descriptor, 0)?)?);
         Ok(Self { volume, path, descriptor, entries })
     }
 

@@ -330,6 +330,13 @@ impl LocalDirectory {
     }
 }
 
+impl Drop for LocalDirectory {
+    fn drop(&mut self) {
+        // What has not begun need not.
+        self.ahead.iter().for_each(JoinHandle::abort);
+    }
+}
+
 // What the attribute `async_trait` would write, without a box around the box.
 impl Pollable for AnyWork {
     fn ready<'a, 'b>(&'a mut self) -> Pin<Box<dyn Future<Output = ()> + Send + 'b>>

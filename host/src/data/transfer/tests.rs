@@ -4,6 +4,8 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
+use wasmtime_wasi_io::streams::OutputStream as _;
+
 use super::super::socket::Output;
 use super::*;
 use crate::ending::{Activity, Busy};
@@ -11,7 +13,7 @@ use crate::socket::Stream;
 use crate::storage::{Access, Permissions, Unfinished, Volume};
 
 /// A data connection and its client.
-async fn connection() -> (Arc<Socket>, TcpStream) {
+pub(in crate::data) async fn connection() -> (Arc<Socket>, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let (stream, _) = listener.accept().await.unwrap();
@@ -84,6 +86,19 @@ async fn the_last_octets_leave_with_the_end() {
     let mut received = Vec::new();
     client.read_to_end(&mut received).await.unwrap();
     assert_eq!(received, b"small");
+}
+
+#[tokio::test]
+async fn what_was_written_after_the_clients_end_is_sent() {
+    let (socket, mut client) = connection().await;
+    client.shutdown().await.unwrap();
+    socket.stream.ready(Interest::READABLE).await.unwrap();
+    assert_eq!(socket.receive(&mut Vec::with_capacity(1)).unwrap(), 0);
+    Output(socket.clone()).write("answer".into()).unwrap();
+    socket.finish().unwrap();
+    let mut received = Vec::new();
+    client.read_to_end(&mut received).await.unwrap();
+    assert_eq!(received, b"answer");
 }
 
 #[tokio::test]

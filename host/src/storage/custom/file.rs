@@ -25,7 +25,7 @@ enum Side {
 }
 
 impl OwnFile {
-    pub(super) fn reader(reader: Box<dyn Reader>, patience: Duration) -> Self {
+    pub(crate) fn reader(reader: Box<dyn Reader>, patience: Duration) -> Self {
         let size = reader.size().into();
         Self { side: Side::Read(Mutex::new(Some(reader))), size, patience }
     }
