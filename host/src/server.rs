@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use log::{error, info, warn};
+use rustix::net::sockopt;
 use tokio::io::Interest;
 use tokio::sync::{Semaphore, watch as told};
 use tokio::task::{JoinSet, spawn_blocking, yield_now};
@@ -175,7 +176,8 @@ fn greet(
     };
     // Before the task runs, so that a stop waits for it.
     let (shared, mut stop) = (shared.clone(), shared.stop.subscribe());
-    workers.spawn(number, async move || {
+    let processor = sockopt::socket_incoming_cpu(&socket).ok();
+    workers.spawn(number, processor, async move || {
         let control = match Control::new(socket, peer, implicit) {
             Ok(control) => Arc::new(control),
             Err(error) => return warn!("{peer}: lost at once: {error}"),
