@@ -107,8 +107,9 @@ impl<S: AsFd + AsRawFd> AsFd for Socket<S> {
 
 impl Stream {
     /// What is sent from now on waits for the end, and goes with it: one segment less, and one wake-up of the client's.
-    pub(crate) fn end_follows(&self) {
-        self.ends.store(true, Ordering::Relaxed);
+    /// Whether that was said before.
+    pub(crate) fn end_follows(&self) -> bool {
+        self.ends.swap(true, Ordering::Relaxed)
     }
 
     fn flags(&self) -> SendFlags {

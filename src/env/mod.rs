@@ -137,8 +137,8 @@ pub trait Env {
     /// Wait for the end of a transfer.
     async fn end_of_transfer(&self, transfer: &Self::Transfer) -> Result<u64, TransferError>;
 
-    /// Send what is left, and close in good order. Succeeds only if the client had not gone: 226 may be said after this and
-    /// not before.
+    /// Send what is left, and close in good order. Succeeds only if the client had not gone: 226 may be said after
+    /// this and not before.
     async fn finish_data(&self, data: Self::Data) -> Result<(), DataError>;
 
     // Storage.

@@ -1,5 +1,10 @@
 //! The part of a file that is to be sent.
 
+use std::io;
+
+use rustix::buffer::spare_capacity;
+use rustix::io::{pread, retry_on_intr};
+
 use super::transfer::wit_error;
 use crate::bindings::ftpd::server::data::TransferError;
 use crate::storage::{self, File};
@@ -37,4 +42,17 @@ impl Extent {
     pub(super) fn done(&self) -> bool {
         self.ends_with(0)
     }
+}
+
+/// The buffer, and whether it has octets of the file.
+pub(super) type Read = (Vec<u8>, io::Result<()>);
+
+/// Fill `buffer` with up to `length` octets from `offset`.
+pub(super) fn read(file: &File, offset: u64, length: u64, mut buffer: Vec<u8>) -> Read {
+    let length = usize::try_from(length).unwrap_or(usize::MAX);
+    buffer.clear();
+    buffer.reserve_exact(length);
+    let read = retry_on_intr(|| pread(file, spare_capacity(&mut buffer), offset));
+    buffer.truncate(length);
+    (buffer, read.map(|_| ()).map_err(io::Error::from))
 }

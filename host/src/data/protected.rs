@@ -5,14 +5,12 @@ use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 
-use rustix::buffer::spare_capacity;
-use rustix::io::{pread, retry_on_intr};
 use tokio::io::Interest;
 use tokio::sync::Mutex;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::cache;
-use super::extent::Extent;
+use super::extent::{Extent, Read, read};
 use super::socket::Socket;
 use crate::bindings::ftpd::server::data::TransferError;
 use crate::storage::{self, File};
@@ -24,9 +22,6 @@ pub(super) struct Protected {
     buffer: Vec<u8>,
     reading: Option<JoinHandle<Read>>,
 }
-
-/// The buffer, and whether it has octets of the file.
-type Read = (Vec<u8>, io::Result<()>);
 
 impl Protected {
     pub(super) fn new(extent: Extent) -> Self {
@@ -83,16 +78,6 @@ impl Protected {
         self.extent.offset += octets;
         Ok((octets, !last))
     }
-}
-
-/// Fill `buffer` with up to `length` octets from `offset`.
-pub(super) fn read(file: &File, offset: u64, length: u64, mut buffer: Vec<u8>) -> Read {
-    let length = usize::try_from(length).unwrap_or(usize::MAX);
-    buffer.clear();
-    buffer.reserve_exact(length);
-    let read = retry_on_intr(|| pread(file, spare_capacity(&mut buffer), offset));
-    buffer.truncate(length);
-    (buffer, read.map(|_| ()).map_err(io::Error::from))
 }
 
 /// Octets that are read and encrypted at once: as much as stays in the processor's cache on its way.

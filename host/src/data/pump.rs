@@ -145,11 +145,10 @@ const KEEP_BUFFER: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::AsyncReadExt;
     use wasmtime_wasi_io::bytes::Bytes;
 
     use super::*;
-    use crate::data::transfer::tests::connection;
+    use crate::data::transfer::tests::{all, connection};
 
     #[tokio::test]
     async fn what_was_written_before_goes_first() {
@@ -160,8 +159,6 @@ mod tests {
         pump.ready().await;
         assert_eq!(pump.finish().unwrap(), 8);
         socket.finish().unwrap();
-        let mut received = Vec::new();
-        client.read_to_end(&mut received).await.unwrap();
-        assert_eq!(received, b"before, the file");
+        assert_eq!(all(&mut client).await, b"before, the file");
     }
 }

@@ -27,8 +27,6 @@ pub(crate) struct Socket {
     /// How long it may stand still.
     stall: Duration,
     progress: Mutex<Progress>,
-    /// The end was asked for: nothing more is written.
-    ending: AtomicBool,
     /// Closed in good order.
     finished: AtomicBool,
     _share: Arc<()>,
@@ -65,10 +63,10 @@ impl Socket {
             lost: None,
             failed: None,
         });
-        let (ending, finished) = (AtomicBool::new(false), AtomicBool::new(false));
+        let finished = AtomicBool::new(false);
         let (layer, close_notify) = protection.unzip();
         let (tls, close_notify) = (layer.map(Mutex::new), close_notify.unwrap_or(false));
-        Self { stream, tls, close_notify, busy, stall, progress, ending, finished, _share: share }
+        Self { stream, tls, close_notify, busy, stall, progress, finished, _share: share }
     }
 
     /// Whether it is protected.
@@ -213,8 +211,7 @@ impl Socket {
             }
             Some(layer) => layer.closed() && !layer.wrote(),
         };
-        self.stream.end_follows();
-        let again = self.ending.swap(true, Ordering::Relaxed);
+        let again = self.stream.end_follows();
         if !received {
             // What was kept for the end goes with TLS's own.
             if self.progress().owes

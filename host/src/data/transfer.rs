@@ -15,8 +15,8 @@ use wasmtime_wasi_io::async_trait;
 use wasmtime_wasi_io::poll::Pollable;
 
 use super::cache;
-use super::extent::Extent;
-use super::protected::{Protected, read};
+use super::extent::{Extent, read};
+use super::protected::Protected;
 use super::receiving::Receiving;
 use super::socket::{LITTLE, Socket};
 use crate::bindings::ftpd::server::data::{Error, TransferError};

@@ -67,6 +67,13 @@ async fn a_range_is_sent_and_no_more() {
     }
 }
 
+/// What the client receives, up to the end.
+pub(in crate::data) async fn all(client: &mut TcpStream) -> Vec<u8> {
+    let mut received = Vec::new();
+    client.read_to_end(&mut received).await.unwrap();
+    received
+}
+
 /// A small file, taken by the connection.
 async fn kept(content: &[u8]) -> (Arc<Socket>, TcpStream) {
     let (root, volume) = scratch();
@@ -83,9 +90,7 @@ async fn the_last_octets_leave_with_the_end() {
     let (socket, mut client) = kept(b"small").await;
     assert_eq!(client.try_read(&mut [0]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
     socket.finish().unwrap();
-    let mut received = Vec::new();
-    client.read_to_end(&mut received).await.unwrap();
-    assert_eq!(received, b"small");
+    assert_eq!(all(&mut client).await, b"small");
 }
 
 #[tokio::test]
@@ -96,9 +101,7 @@ async fn what_was_written_after_the_clients_end_is_sent() {
     assert_eq!(socket.receive(&mut Vec::with_capacity(1)).unwrap(), 0);
     Output(socket.clone()).write("answer".into()).unwrap();
     socket.finish().unwrap();
-    let mut received = Vec::new();
-    client.read_to_end(&mut received).await.unwrap();
-    assert_eq!(received, b"answer");
+    assert_eq!(all(&mut client).await, b"answer");
 }
 
 #[tokio::test]
