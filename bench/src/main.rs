@@ -81,6 +81,10 @@ struct Arguments {
     /// Draw the results here
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
+
+    /// Draw here what becomes of crowds as they grow
+    #[arg(long, value_name = "FILE")]
+    curve: Option<PathBuf>,
 }
 
 fn main() -> Result<()> {
@@ -93,6 +97,9 @@ fn main() -> Result<()> {
     }
     if let Some(path) = &arguments.svg {
         std::fs::write(path, report::svg(&results))?;
+    }
+    if let Some(path) = &arguments.curve {
+        std::fs::write(path, report::curve(&results))?;
     }
     Ok(())
 }

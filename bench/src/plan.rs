@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::Arguments;
+use crate::scenarios::Scenario;
 
 /// What is to be measured.
 pub(crate) struct Plan {
@@ -58,6 +59,11 @@ impl Plan {
             disk: arguments.disk.clone(),
             sizes,
         })
+    }
+
+    /// Sessions of the crowd that a scenario is about.
+    pub(crate) fn sessions(&self, scenario: &Scenario) -> Option<usize> {
+        self.sizes.crowds.get(scenario.crowd?).copied()
     }
 }
 

@@ -17,6 +17,8 @@ pub(crate) struct Results {
 /// One scenario.
 pub(crate) struct Row {
     pub(crate) scenario: &'static Scenario,
+    /// In its crowd, if it is about one.
+    pub(crate) sessions: Option<usize>,
     pub(crate) limit: Vec<Figures>,
     /// Those of each server; none if it cannot do this, or failed.
     pub(crate) figures: Vec<(&'static Kind, Vec<Figures>)>,
@@ -52,7 +54,7 @@ pub(crate) fn all(plan: &Plan) -> Result<Results> {
 
 fn row(plan: &Plan, root: &Root, servers: &[Server], scenario: &'static Scenario) -> Row {
     let figures = servers.iter().map(|server| (server.kind, Vec::new())).collect();
-    let mut row = Row { scenario, limit: Vec::new(), figures };
+    let mut row = Row { scenario, sessions: plan.sessions(scenario), limit: Vec::new(), figures };
     let rounds = if scenario.fresh { 1 } else { plan.rounds };
     for round in 0..rounds {
         eprintln!("{}, round {} of {rounds}", scenario.name, round + 1);
@@ -80,7 +82,8 @@ fn row(plan: &Plan, root: &Root, servers: &[Server], scenario: &'static Scenario
 
 /// One turn of one server, or of one like it that has just started.
 fn turn_of(plan: &Plan, root: &Root, server: &Server, scenario: &Scenario) -> Result<Figures> {
-    let run = |server| (scenario.run)(&Turn { server, sizes: plan.sizes, time: plan.turn });
+    let sessions = plan.sessions(scenario).unwrap_or(1);
+    let run = |server| (scenario.run)(&Turn { server, sizes: plan.sizes, sessions, time: plan.turn });
     if !scenario.fresh {
         return run(server);
     }

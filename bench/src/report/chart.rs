@@ -9,13 +9,24 @@ use crate::servers::{KINDS, Kind};
 pub(crate) fn svg(results: &Results) -> String {
     let row_height = BAR * results.servers.len() + GAP;
     let height = TOP + row_height * results.rows.len();
+    let mut text = legend(results, WIDTH, height);
+    for (at, row) in results.rows.iter().enumerate() {
+        draw(&mut text, row, TOP + at * row_height);
+    }
+    text.push_str("</svg>\n");
+    text
+}
+
+/// The beginning of a picture: which color is whose.
+pub(super) fn legend(results: &Results, width: usize, height: usize) -> String {
     let mut text = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" height=\"{height}\" \
-         viewBox=\"0 0 {WIDTH} {height}\" font-family=\"sans-serif\" font-size=\"11\">\n\
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
+         viewBox=\"0 0 {width} {height}\" font-family=\"sans-serif\" font-size=\"11\">\n\
          <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
     );
+    let left = width.saturating_sub(results.servers.len() * LEGEND);
     for (at, kind) in results.servers.iter().enumerate() {
-        let x = LEFT + at * LEGEND;
+        let x = left + at * LEGEND;
         let _ = writeln!(
             text,
             "<rect x=\"{x}\" y=\"8\" width=\"10\" height=\"10\" fill=\"{}\"/><text x=\"{}\" y=\"17\">{}</text>",
@@ -24,10 +35,6 @@ pub(crate) fn svg(results: &Results) -> String {
             kind.name,
         );
     }
-    for (at, row) in results.rows.iter().enumerate() {
-        draw(&mut text, row, TOP + at * row_height);
-    }
-    text.push_str("</svg>\n");
     text
 }
 
@@ -63,7 +70,7 @@ fn draw(text: &mut String, row: &Row, y: usize) {
 }
 
 /// Each server has its own, whoever else is there; shades of green are ours.
-fn color(kind: &Kind) -> &'static str {
+pub(super) fn color(kind: &Kind) -> &'static str {
     let at = KINDS.iter().position(|known| known.name == kind.name);
     let colors = ["#0b6e4f", "#40916c", "#74c69d", "#8d99ae", "#c9ada7", "#e09f3e", "#5f9ea0", "#b56576"];
     at.and_then(|at| colors.get(at).copied()).unwrap_or("#999999")

@@ -1,6 +1,7 @@
 //! What was measured, to read, to compute with, and to look at.
 
 mod chart;
+mod curve;
 
 use std::fmt::Write;
 
@@ -11,6 +12,7 @@ use crate::run::{Results, Row};
 use crate::scenarios::Figures;
 
 pub(crate) use chart::svg;
+pub(crate) use curve::svg as curve;
 
 /// The median of some figures, and how far they spread.
 #[derive(Clone, Copy)]

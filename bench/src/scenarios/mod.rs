@@ -30,6 +30,8 @@ pub(crate) struct Scenario {
     pub(crate) on_disk: bool,
     /// One round of a server that has just started: it is no matter of time, but of what earlier sessions left.
     pub(crate) fresh: bool,
+    /// Which of the crowds it is about.
+    pub(crate) crowd: Option<usize>,
     /// What the machine can do at best.
     pub(crate) limit: Option<Limit>,
     pub(crate) run: fn(&Turn) -> Result<Figures>,
@@ -39,6 +41,8 @@ pub(crate) struct Scenario {
 pub(crate) struct Turn<'a> {
     pub(crate) server: &'a Server,
     pub(crate) sizes: Sizes,
+    /// Of a crowd.
+    pub(crate) sessions: usize,
     pub(crate) time: Duration,
 }
 
@@ -73,6 +77,7 @@ const PLAIN: Scenario = Scenario {
     needs: &[],
     on_disk: false,
     fresh: false,
+    crowd: None,
     limit: None,
     run: |_| anyhow::bail!("nothing to run"),
 };
