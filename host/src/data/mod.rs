@@ -127,8 +127,13 @@ impl HostDataConnection for SessionCtx {
         offset: u64,
         length: u64,
     ) -> wasmtime::Result<Resource<AnyTransfer>> {
-        let socket = self.table.get(&connection)?.0.clone();
-        let transfer = match self.table.get(&file)?.file.clone() {
+        let file = self.table.get(&file)?.file.clone();
+        let socket = &mut self.table.get_mut(&connection)?.0;
+        if let (OpenFile::Local(file), Some(socket)) = (&file, Arc::get_mut(socket)) {
+            socket.hand_over(|| file.size().unwrap_or(0).saturating_sub(offset).min(length));
+        }
+        let socket = socket.clone();
+        let transfer = match file {
             OpenFile::Local(file) => {
                 AnyTransfer::Local(Transfer::send(socket, file, offset, length, self.disk.clone()))
             }

@@ -1,10 +1,12 @@
 //! An open data connection: its socket, and the guest's streams over it.
 
 use std::io;
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use log::warn;
 use tokio::time::{Instant, timeout_at};
 use wasmtime_wasi_io::async_trait;
 use wasmtime_wasi_io::bytes::Bytes;
@@ -14,15 +16,17 @@ use wasmtime_wasi_io::streams::{InputStream, OutputStream, StreamError, StreamRe
 use crate::bindings::ftpd::server::data::Error;
 use crate::ending::Busy;
 use crate::socket::Stream;
-use crate::tls::Layer;
+use crate::tls::{Layer, kernel};
 
 /// The socket of a data connection.
 pub(crate) struct Socket {
     pub(super) stream: Stream,
-    /// Unless it is in clear.
+    /// Unless it is in clear, or the kernel's.
     tls: Option<Mutex<Layer>>,
     /// Octets that end without close_notify are cut short.
     close_notify: bool,
+    /// The kernel protects what is sent; nothing can be received.
+    kernel: bool,
     busy: Busy,
     /// How long it may stand still.
     stall: Duration,
@@ -66,10 +70,28 @@ impl Socket {
         let finished = AtomicBool::new(false);
         let (layer, close_notify) = protection.unzip();
         let (tls, close_notify) = (layer.map(Mutex::new), close_notify.unwrap_or(false));
-        Self { stream, tls, close_notify, busy, stall, progress, finished, _share: share }
+        Self { stream, tls, close_notify, kernel: false, busy, stall, progress, finished, _share: share }
     }
 
-    /// Whether it is protected.
+    /// Let the kernel protect what is sent from now on, if it can, and so many octets are worth it.
+    pub(super) fn hand_over(&mut self, length: impl FnOnce() -> u64) {
+        let stream = &self.stream;
+        let tls = self.tls.take_if(|tls| {
+            let layer = tls.get_mut().unwrap_or_else(PoisonError::into_inner);
+            // What comes before is still ours.
+            layer.suits_kernel() && WORTH_KERNEL.contains(&length()) && matches!(layer.flush(stream), Ok(true))
+        });
+        if let Some(tls) = tls {
+            self.kernel = true;
+            let handed = tls.into_inner().unwrap_or_else(PoisonError::into_inner).hand_over(stream);
+            if let Err(error) = handed {
+                warn!("the kernel, which can do TLS, does not for this connection: {error}");
+                self.fail(Error::Broken);
+            }
+        }
+    }
+
+    /// Whether it is protected here.
     pub(super) fn protected(&self) -> bool {
         self.tls.is_some()
     }
@@ -80,6 +102,9 @@ impl Socket {
 
     /// Append what has come to the spare capacity of `octets`; 0 at the end.
     pub(super) fn receive(&self, octets: &mut Vec<u8>) -> io::Result<usize> {
+        if self.kernel {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
         let room = octets.len() < octets.capacity();
         let received = match self.layer() {
             None => self.stream.receive(octets),
@@ -226,6 +251,12 @@ impl Socket {
         match self.layer() {
             None if received => {}
             None => {
+                if self.kernel
+                    && let Ok(false) = kernel::close(&self.stream)
+                {
+                    tokio::spawn(self.clone().end());
+                    return Ok(());
+                }
                 let shut = rustix::net::shutdown(&self.stream, rustix::net::Shutdown::Write);
                 if shut.is_err() || self.is_broken() {
                     return Err(self.fail(Error::Broken));
@@ -264,7 +295,9 @@ impl Socket {
 
     /// Send the end, however slow the client is.
     async fn end(self: Arc<Self>) {
-        while let Ok(false) = self.relieve() {
+        let ended =
+            || if self.kernel { kernel::close(&self.stream).map_err(|_| Error::Broken) } else { self.relieve() };
+        while let Ok(false) = ended() {
             if self.wait(tokio::io::Interest::WRITABLE).await.is_err() {
                 return;
             }
@@ -354,6 +387,10 @@ impl OutputStream for Output {
 /// Octets that wait for more, for the end, or for the guest to ask what became of them: less than a piece of a listing,
 /// and little to copy beside the cost of a segment of their own.
 pub(super) const LITTLE: usize = 16 * 1024;
+
+/// Octets that the kernel encrypts: enough to pay for what it sets up, and less than one key may protect (RFC 8446 §5.5:
+/// 2^24.5 records).
+const WORTH_KERNEL: Range<u64> = 1 << 20..1 << 37;
 
 /// Octets that are read at once, whatever the guest asks for.
 const MAX_READ: usize = 64 * 1024;

@@ -7,6 +7,7 @@ use rustix::net::sockopt::set_tcp_quickack;
 use rustls::{HandshakeKind, ProtocolVersion, ServerConfig, ServerConnection};
 use tokio::io::Interest;
 
+use super::kernel;
 use crate::socket::Stream;
 
 /// TLS over one socket.
@@ -127,6 +128,18 @@ impl Layer {
     /// Say that nothing will follow; `flush` sends it.
     pub(crate) fn close(&mut self) {
         self.connection.send_close_notify();
+    }
+
+    /// Whether the kernel can do this protocol.
+    pub(crate) fn suits_kernel(&self) -> bool {
+        self.connection.negotiated_cipher_suite().is_some_and(|suite| kernel::can(suite.suite()))
+    }
+
+    /// Let the kernel protect what is sent from now on. Only if it can, and nothing is left to send. After an error,
+    /// nothing may be sent.
+    pub(crate) fn hand_over(self, socket: &Stream) -> io::Result<()> {
+        let secrets = self.connection.dangerous_extract_secrets().map_err(io::Error::other)?;
+        kernel::take_over(socket, &secrets.tx)
     }
 
     /// Send what there is; false while something is left.

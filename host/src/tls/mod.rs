@@ -4,6 +4,7 @@ mod bond;
 mod client;
 mod faults;
 mod identity;
+pub(crate) mod kernel;
 mod layer;
 mod self_signed;
 
