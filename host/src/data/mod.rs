@@ -7,6 +7,7 @@ mod port;
 mod protected;
 mod pump;
 mod receiving;
+mod sending;
 mod socket;
 mod transfer;
 

@@ -1,13 +1,16 @@
 mod tls;
 
-use std::fs;
+use std::os::fd::AsFd;
 use std::time::Duration;
+use std::{fs, io};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::{TcpListener, TcpStream};
 
 use wasmtime_wasi_io::streams::OutputStream as _;
 
+use super::super::cache;
+use super::super::sending::{LONG_PIECE, PIECE};
 use super::super::socket::Output;
 use super::*;
 use crate::ending::{Activity, Busy};
@@ -104,6 +107,36 @@ async fn what_was_written_after_the_clients_end_is_sent() {
     Output(socket.clone()).write("answer".into()).unwrap();
     socket.finish().unwrap();
     assert_eq!(all(&mut client).await, b"answer");
+}
+
+#[tokio::test]
+async fn several_large_files_are_sent_by_several_threads() {
+    let (root, volume) = scratch();
+    let content: Vec<u8> = (0..LONG_PIECE as usize * 3 + 100).map(|number| (number % 251) as u8).collect();
+    fs::write(root.path().join("f"), &content).unwrap();
+    let file = volume.open(b"/f", Access::Read).unwrap();
+    let send = async |socket: Arc<Socket>| {
+        let mut transfer = Transfer::send(socket.clone(), file.clone(), 0, u64::MAX, Arc::default());
+        let mut elsewhere = false;
+        while transfer.result.is_none() {
+            transfer.step().await;
+            elsewhere |= matches!(&transfer.way, Way::Send(sending) if sending.is_elsewhere());
+            yield_now().await;
+        }
+        while socket.finish() == Err(Error::Pending) {
+            Output(socket.clone()).ready().await;
+        }
+        assert_eq!(transfer.finish().unwrap(), content.len() as u64);
+        elsewhere
+    };
+    let (one, mut first) = connection().await;
+    let (elsewhere, received) = tokio::join!(send(one), all(&mut first));
+    // Where the kernel cannot tell what is in the page cache, each piece is sent by a thread that may wait.
+    let known = cache::holds(file.as_fd(), 0, 1);
+    assert!(received == content && elsewhere != known, "alone");
+    let ((one, mut first), (two, mut second)) = (connection().await, connection().await);
+    let (one, two, first, second) = tokio::join!(send(one), send(two), all(&mut first), all(&mut second));
+    assert!(one && two && first == content && second == content);
 }
 
 #[tokio::test]
