@@ -2,7 +2,7 @@
 //! through the guest.
 //!
 //! A transfer moves only while its session waits for it, on the thread that waits: no task, no hand-over.
-//! What may wait for a disk is done on a thread of its own.
+//! What may wait for a disk is done on a thread of its own, and so are large files of which a thread sends several.
 
 use std::sync::Arc;
 
