@@ -55,7 +55,7 @@ impl Sending {
             Some(work) => {
                 let sent = work.await.unwrap_or_else(|error| Err(io::Error::other(error)));
                 self.elsewhere = None;
-                self.slow |= sent.as_ref().is_ok_and(|&sent| (sent as u64) < PIECE);
+                self.slow |= sent.as_ref().map_or(0, |&sent| sent as u64) < PIECE;
                 sent
             }
             None => {
