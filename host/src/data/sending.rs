@@ -27,6 +27,8 @@ pub(super) struct Sending {
     extent: Extent,
     /// A thread that may wait is at it.
     elsewhere: Option<JoinHandle<io::Result<usize>>>,
+    /// It waits for the client as well.
+    patient: bool,
     /// It is a large one.
     large: Option<Arc<()>>,
     /// The client does not keep up with a thread of its own.
@@ -35,7 +37,7 @@ pub(super) struct Sending {
 
 impl Sending {
     pub(super) fn new(extent: Extent) -> Self {
-        Self { extent, elsewhere: None, large: None, slow: false }
+        Self { extent, elsewhere: None, patient: false, large: None, slow: false }
     }
 
     /// Whether another thread is at it.
@@ -55,7 +57,7 @@ impl Sending {
             Some(work) => {
                 let sent = work.await.unwrap_or_else(|error| Err(io::Error::other(error)));
                 self.elsewhere = None;
-                self.slow |= sent.as_ref().map_or(0, |&sent| sent as u64) < PIECE;
+                self.slow |= self.patient && sent.as_ref().map_or(0, |&sent| sent as u64) < PIECE;
                 sent
             }
             None => {
@@ -68,9 +70,10 @@ impl Sending {
                     socket.wait(Interest::WRITABLE).await.map_err(TransferError::Connection)?;
                     return Ok((0, true));
                 }
-                let length = rest.min(PIECE);
+                let length = rest.min(if socket.is_kernels() { ENCRYPTED_PIECE } else { PIECE });
                 let cached = cache::holds(file.as_fd(), offset, length);
                 if !cached || self.has_company(rest) {
+                    self.patient = cached;
                     let (length, patience) = if cached { (rest, PATIENCE) } else { (length, Duration::ZERO) };
                     let alone = disk.clone().lock_owned().await;
                     let (socket, file) = (socket.clone(), file.clone());
@@ -115,7 +118,7 @@ impl Sending {
         }
         let large = self.large.get_or_insert_with(|| LARGE.with(Arc::clone));
         // The thread's own, this one's, and another's.
-        Arc::strong_count(large) > 2
+        (3..2 + COMPANY).contains(&Arc::strong_count(large))
     }
 }
 
@@ -168,8 +171,14 @@ fn blame(error: &io::Error) -> TransferError {
 /// cold disk keeps a thread for long.
 pub(super) const PIECE: u64 = 2 * 1024 * 1024;
 
+/// The same of octets that the kernel encrypts, which takes ten times as long.
+const ENCRYPTED_PIECE: u64 = 256 * 1024;
+
 /// Octets for a thread that may wait: much beside the cost of the way to it and back.
 pub(super) const LONG_PIECE: u64 = 16 * 1024 * 1024;
+
+/// Large files of one thread that have threads of their own: more would have little of a processor each.
+const COMPANY: usize = 32;
 
 /// How long such a thread goes on before it says how far it is, and hears that the transfer was stopped.
 const TURN: Duration = Duration::from_millis(50);

@@ -79,7 +79,10 @@ impl Socket {
         let tls = self.tls.take_if(|tls| {
             let layer = tls.get_mut().unwrap_or_else(PoisonError::into_inner);
             // What comes before is still ours.
-            layer.suits_kernel() && WORTH_KERNEL.contains(&length()) && matches!(layer.flush(stream), Ok(true))
+            layer.suits_kernel()
+                && WORTH_KERNEL.contains(&length())
+                && matches!(layer.flush(stream), Ok(true))
+                && kernel::attach(stream).is_ok()
         });
         if let Some(tls) = tls {
             self.kernel = true;
@@ -94,6 +97,11 @@ impl Socket {
     /// Whether it is protected here.
     pub(super) fn protected(&self) -> bool {
         self.tls.is_some()
+    }
+
+    /// Whether the kernel protects what is sent.
+    pub(super) fn is_kernels(&self) -> bool {
+        self.kernel
     }
 
     fn layer(&self) -> Option<MutexGuard<'_, Layer>> {
@@ -232,11 +240,12 @@ impl Socket {
         let received = match self.layer() {
             None => {
                 let progress = self.progress();
-                progress.ended && !progress.owes
+                progress.ended && !progress.owes && !self.kernel
             }
             Some(layer) => layer.closed() && !layer.wrote(),
         };
-        let again = self.stream.end_follows();
+        // Not for the kernel: a record that waits for more is in the way of the last.
+        let again = !self.kernel && self.stream.end_follows();
         if !received {
             // What was kept for the end goes with TLS's own.
             if self.progress().owes
@@ -250,13 +259,21 @@ impl Socket {
         }
         match self.layer() {
             None if received => {}
-            None => {
-                if self.kernel
-                    && let Ok(false) = kernel::close(&self.stream)
-                {
-                    tokio::spawn(self.clone().end());
-                    return Ok(());
+            None if self.kernel => {
+                // As below: who has had all may have closed.
+                if self.is_broken() {
+                    return Err(self.fail(Error::Broken));
                 }
+                match kernel::close(&self.stream) {
+                    Ok(true) => drop(rustix::net::shutdown(&self.stream, rustix::net::Shutdown::Write)),
+                    Ok(false) => {
+                        tokio::spawn(self.clone().end());
+                        return Ok(());
+                    }
+                    Err(_) => return Err(self.fail(Error::Broken)),
+                }
+            }
+            None => {
                 let shut = rustix::net::shutdown(&self.stream, rustix::net::Shutdown::Write);
                 if shut.is_err() || self.is_broken() {
                     return Err(self.fail(Error::Broken));
@@ -297,9 +314,12 @@ impl Socket {
     async fn end(self: Arc<Self>) {
         let ended =
             || if self.kernel { kernel::close(&self.stream).map_err(|_| Error::Broken) } else { self.relieve() };
-        while let Ok(false) = ended() {
-            if self.wait(tokio::io::Interest::WRITABLE).await.is_err() {
-                return;
+        loop {
+            match ended() {
+                Ok(true) => break,
+                Ok(false) if self.wait(tokio::io::Interest::WRITABLE).await.is_ok() => {}
+                // Reset, when this is dropped.
+                Ok(false) | Err(_) => return,
             }
         }
         let shut = rustix::net::shutdown(&self.stream, rustix::net::Shutdown::Write);

@@ -3,14 +3,18 @@
 //!
 //! Only of TLS 1.3 with AES-GCM, and only what is sent: nothing can be received any more.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use log::info;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::retry_on_intr;
 use rustls::{CipherSuite, ConnectionTrafficSecrets};
+use socket2::{MsgHdr, SockRef};
+use tokio::io::Interest;
 use zeroize::Zeroizing;
 
 use crate::socket::Stream;
@@ -33,10 +37,18 @@ static ABLE: LazyLock<(bool, bool)> = LazyLock::new(|| {
 
 fn try_here(parameters: &Parameters) -> io::Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    parameters.set(TcpStream::connect(listener.local_addr()?)?.as_fd())
+    let socket = TcpStream::connect_timeout(&listener.local_addr()?, PATIENCE)?;
+    attach(&socket)?;
+    parameters.set(socket.as_fd())
 }
 
-/// Let the kernel protect what is sent from now on, with these secrets, from that record on.
+/// Prepare a connection, which nothing is changed by. Error ENOTCONN if the client has said its last word.
+pub(crate) fn attach(socket: impl AsFd) -> io::Result<()> {
+    set_option(socket.as_fd(), libc::IPPROTO_TCP, libc::TCP_ULP, b"tls")
+}
+
+/// Let the kernel protect what is sent from now on, with these secrets, from that record on. Only if it is
+/// attached.
 pub(super) fn take_over(socket: &Stream, (record, secrets): &(u64, ConnectionTrafficSecrets)) -> io::Result<()> {
     let parameters = match secrets {
         ConnectionTrafficSecrets::Aes128Gcm { key, iv } => {
@@ -62,7 +74,6 @@ impl Parameters {
     }
 
     fn set(&self, socket: BorrowedFd<'_>) -> io::Result<()> {
-        set_option(socket, libc::IPPROTO_TCP, libc::TCP_ULP, b"tls")?;
         set_option(socket, libc::SOL_TLS, libc::TLS_TX, &self.0)
     }
 }
@@ -76,44 +87,25 @@ fn set_option(socket: BorrowedFd<'_>, level: libc::c_int, name: libc::c_int, val
 
 /// Say that nothing will follow; false, and not said, while the socket takes nothing.
 pub(crate) fn close(socket: &Stream) -> io::Result<bool> {
-    // The kernel takes a record for sent that it could not send, and forgets it with the connection. With as much room
-    // as this asks for (a third of the buffer), the last ones leave at once.
-    let mut writable = [PollFd::new(socket, PollFlags::OUT)];
-    poll(&mut writable, Some(&Timespec::default()))?;
-    let [writable] = &writable;
-    if writable.revents().is_empty() {
-        return Ok(false);
-    }
-    match send_record(socket.as_fd(), ALERT, &mut CLOSE_NOTIFY.to_owned()) {
+    // `struct cmsghdr`, and an octet that belongs to it.
+    let length = size_of::<libc::cmsghdr>() + size_of_val(&ALERT);
+    let (level, name) = (libc::SOL_TLS.to_ne_bytes(), libc::TLS_SET_RECORD_TYPE.to_ne_bytes());
+    let record_type = [&length.to_ne_bytes()[..], &level, &name, &[ALERT, 0, 0, 0, 0, 0, 0, 0]].concat();
+    let octets = [IoSlice::new(&CLOSE_NOTIFY)];
+    let message = MsgHdr::new().with_buffers(&octets).with_control(&record_type);
+    let said = socket.attempt(Interest::WRITABLE, || {
+        // The kernel takes a record for sent that it could not send, and forgets it with the connection. There is room for
+        // the last ones where a socket says that there is: a third of its buffer.
+        let mut writable = [PollFd::new(socket, PollFlags::OUT)];
+        if retry_on_intr(|| poll(&mut writable, Some(&Timespec::default())))? == 0 {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        SockRef::from(socket).sendmsg(&message, libc::MSG_NOSIGNAL)
+    });
+    match said {
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
-        sent => sent.map(|()| true),
+        said => said.map(|_| true),
     }
-}
-
-/// Send a record of that type.
-fn send_record(socket: BorrowedFd<'_>, content_type: u8, octets: &mut [u8]) -> io::Result<()> {
-    let mut piece = libc::iovec { iov_base: octets.as_mut_ptr().cast(), iov_len: octets.len() };
-    // SAFETY: a `msghdr` and a `cmsghdr` of zeros are valid: numbers, and pointers to nothing.
-    let (mut message, header): (libc::msghdr, libc::cmsghdr) = unsafe { std::mem::zeroed() };
-    let mut control = Control { header, content_type };
-    control.header.cmsg_level = libc::SOL_TLS;
-    control.header.cmsg_type = libc::TLS_SET_RECORD_TYPE;
-    control.header.cmsg_len = (size_of::<libc::cmsghdr>() + size_of_val(&content_type)) as _;
-    message.msg_iov = &raw mut piece;
-    message.msg_iovlen = 1;
-    message.msg_control = (&raw mut control).cast();
-    message.msg_controllen = size_of_val(&control) as _;
-    // SAFETY: `message` points to one piece and one control message, of the layouts of sendmsg(2) and cmsg(3), which are
-    // there until it is over; the socket is open.
-    let sent = unsafe { libc::sendmsg(socket.as_raw_fd(), &raw const message, libc::MSG_NOSIGNAL) };
-    if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
-}
-
-/// A control message whose data is one octet: its header, and what follows at once (cmsg(3)).
-#[repr(C)]
-struct Control {
-    header: libc::cmsghdr,
-    content_type: u8,
 }
 
 /// RFC 8446 §5.1.
@@ -121,3 +113,6 @@ const ALERT: u8 = 21;
 
 /// RFC 8446 §6.1, with the level that it always has.
 const CLOSE_NOTIFY: [u8; 2] = [1, 0];
+
+/// How long a connection to this very machine may take.
+const PATIENCE: Duration = Duration::from_millis(100);
