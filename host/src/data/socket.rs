@@ -33,6 +33,8 @@ pub(crate) struct Socket {
     progress: Mutex<Progress>,
     /// Closed in good order.
     finished: AtomicBool,
+    /// A task sends the end.
+    ending: AtomicBool,
     _share: Arc<()>,
 }
 
@@ -67,10 +69,10 @@ impl Socket {
             lost: None,
             failed: None,
         });
-        let finished = AtomicBool::new(false);
+        let (finished, ending) = (AtomicBool::new(false), AtomicBool::new(false));
         let (layer, close_notify) = protection.unzip();
         let (tls, close_notify) = (layer.map(Mutex::new), close_notify.unwrap_or(false));
-        Self { stream, tls, close_notify, kernel: false, busy, stall, progress, finished, _share: share }
+        Self { stream, tls, close_notify, kernel: false, busy, stall, progress, finished, ending, _share: share }
     }
 
     /// Let the kernel protect what is sent from now on, if it can, and so many octets are worth it.
@@ -267,7 +269,7 @@ impl Socket {
                 match kernel::close(&self.stream) {
                     Ok(true) => drop(rustix::net::shutdown(&self.stream, rustix::net::Shutdown::Write)),
                     Ok(false) => {
-                        tokio::spawn(self.clone().end());
+                        self.end_later();
                         return Ok(());
                     }
                     Err(_) => return Err(self.fail(Error::Broken)),
@@ -290,7 +292,7 @@ impl Socket {
                 // (MODE B, C and Z) may have closed, and reset it.
                 if let Ok(false) = layer.flush(&self.stream) {
                     drop(layer);
-                    tokio::spawn(self.clone().end());
+                    self.end_later();
                     return Ok(());
                 }
                 let _ = rustix::net::shutdown(&self.stream, rustix::net::Shutdown::Write);
@@ -308,6 +310,13 @@ impl Socket {
     /// Whether the client has reset it.
     fn is_broken(&self) -> bool {
         !matches!(self.stream.take_error(), Ok(None))
+    }
+
+    /// Let one task send the end, however often a guest asks for it.
+    fn end_later(self: &Arc<Self>) {
+        if !self.ending.swap(true, Ordering::Relaxed) {
+            tokio::spawn(self.clone().end());
+        }
     }
 
     /// Send the end, however slow the client is.

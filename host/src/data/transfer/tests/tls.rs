@@ -77,6 +77,9 @@ async fn a_client_that_stops_keeps_nobody() {
         let fits = timeout(Duration::from_secs(1), transfer.ready()).await.is_ok();
         if fits {
             let _ = socket.finish();
+            let held = Arc::strong_count(&socket);
+            let _ = socket.finish();
+            assert_eq!(Arc::strong_count(&socket), held, "one task sends the end");
             // Others have their turns, whether this one is at its end or not.
             for _ in 0..20 {
                 tokio::time::sleep(Duration::from_millis(1)).await;
