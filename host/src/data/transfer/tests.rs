@@ -28,6 +28,17 @@ pub(in crate::data) async fn connection() -> (Arc<Socket>, TcpStream) {
     (Arc::new(socket), client)
 }
 
+/// Wait until it is closed in good order.
+async fn ended(socket: &Arc<Socket>) {
+    while !socket.is_finished() {
+        match socket.finish() {
+            Err(Error::Pending) => Output(socket.clone()).ready().await,
+            finished => finished.unwrap(),
+        }
+        yield_now().await;
+    }
+}
+
 fn scratch() -> (tempfile::TempDir, Volume) {
     let root = tempfile::tempdir().unwrap();
     let volume = Volume::open_root(root.path(), Permissions::ALL).unwrap();
@@ -57,10 +68,7 @@ async fn a_range_is_sent_and_no_more() {
         let mut transfer = Transfer::send(socket.clone(), file.clone(), offset, length, Arc::default());
         let send = async {
             transfer.ready().await;
-            while socket.finish() == Err(Error::Pending) {
-                Output(socket.clone()).ready().await;
-            }
-            socket.finish().unwrap();
+            ended(&socket).await;
             transfer.finish().unwrap()
         };
         let mut received = Vec::new();
@@ -123,9 +131,7 @@ async fn several_large_files_are_sent_by_several_threads() {
             elsewhere |= matches!(&transfer.way, Way::Send(sending) if sending.is_elsewhere());
             yield_now().await;
         }
-        while socket.finish() == Err(Error::Pending) {
-            Output(socket.clone()).ready().await;
-        }
+        ended(&socket).await;
         assert_eq!(transfer.finish().unwrap(), content.len() as u64);
         elsewhere
     };

@@ -6,7 +6,6 @@ use std::thread::{JoinHandle, sleep, spawn};
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::CertificateDer;
 use rustls::{CipherSuite, ClientConfig, ClientConnection, RootCertStore, StreamOwned};
-use tokio::task::yield_now;
 use tokio::time::timeout;
 
 use super::*;
@@ -43,12 +42,7 @@ async fn whoever_encrypts() {
             transfer.ready().await;
             assert_eq!(transfer.finish().unwrap(), length as u64);
             drop(transfer);
-            while socket.finish() == Err(Error::Pending) {
-                Output(socket.clone()).ready().await;
-            }
-            while !socket.is_finished() {
-                yield_now().await;
-            }
+            ended(&socket).await;
             drop(socket);
             assert!(client.join().unwrap() == content[offset..], "{suite:?}, {length}");
         }
@@ -89,13 +83,7 @@ async fn a_client_that_stops_keeps_nobody() {
         transfer.ready().await;
         assert_eq!(transfer.finish().unwrap(), content.len() as u64);
         drop(transfer);
-        while !socket.is_finished() {
-            match socket.finish() {
-                Err(Error::Pending) => Output(socket.clone()).ready().await,
-                finished => finished.unwrap(),
-            }
-            yield_now().await;
-        }
+        ended(&socket).await;
         drop(socket);
         assert!(client.join().unwrap() == content, "{left}");
         if !fits {
@@ -124,12 +112,7 @@ async fn a_client_that_has_said_its_last_word_gets_its_file() {
     let mut transfer = Transfer::send(socket.clone(), file, 0, u64::MAX, Arc::default());
     transfer.ready().await;
     assert_eq!(transfer.finish().unwrap(), 3 << 20);
-    while socket.finish() == Err(Error::Pending) {
-        Output(socket.clone()).ready().await;
-    }
-    while !socket.is_finished() {
-        yield_now().await;
-    }
+    ended(&socket).await;
     drop((transfer, socket));
     assert_eq!(client.join().unwrap(), vec![b'x'; 3 << 20]);
 }
