@@ -19,10 +19,24 @@ pub struct Lines {
     /// How many of `input` are used up.
     used: usize,
     /// The line so far, Telnet removed.
-    line: Vec<u8>,
+    line: Growing,
     state: State,
-    /// The line has grown past [`MAX_LINE`]; the rest of it is dropped.
+}
+
+/// A line that grows.
+#[derive(Debug, Default)]
+struct Growing {
+    octets: Vec<u8>,
+    /// There were more than [`MAX_LINE`]; the rest of them is dropped.
     too_long: bool,
+}
+
+impl Growing {
+    fn keep(&mut self, octets: &[u8]) {
+        let room = MAX_LINE.saturating_sub(self.octets.len());
+        self.too_long |= octets.len() > room;
+        self.octets.extend_from_slice(octets.get(..room).unwrap_or(octets));
+    }
 }
 
 /// Where in a Telnet or line-end sequence the last octet left us.
@@ -55,64 +69,68 @@ impl Lines {
 
     /// The next line, if all of it is here.
     pub fn next_line(&mut self) -> Option<Line> {
-        while let Some(&octet) = self.input.get(self.used) {
+        loop {
+            self.take_text();
+            let octet = *self.input.get(self.used)?;
             self.used += 1;
             if self.step(octet) {
-                let line = std::mem::take(&mut self.line);
-                return Some(if std::mem::take(&mut self.too_long) { Line::TooLong } else { Line::Complete(line) });
+                let Growing { octets, too_long } = std::mem::take(&mut self.line);
+                return Some(if too_long { Line::TooLong } else { Line::Complete(octets) });
             }
         }
-        None
+    }
+
+    /// Take what means itself, up to the first octet that may not.
+    fn take_text(&mut self) {
+        if self.state == State::Text {
+            let rest = self.input.get(self.used..).unwrap_or_default();
+            let text = rest.split(|octet| matches!(*octet, CR | LF | IAC)).next().unwrap_or_default();
+            self.line.keep(text);
+            self.used += text.len();
+        }
     }
 
     /// Take one octet; true at the end of a line.
     fn step(&mut self, octet: u8) -> bool {
         let state = std::mem::take(&mut self.state);
         match (state, octet) {
-            (State::AfterCr, NUL) => self.keep(CR),
+            (State::AfterCr, NUL) => self.line.keep(&[CR]),
             (State::AfterCr, LF) => return true,
             (State::AfterCr, _) => {
-                self.keep(CR);
+                self.line.keep(&[CR]);
                 return self.step(octet);
             }
-            (State::AfterIac, IAC) => self.keep(IAC),
+            (State::AfterIac, IAC) => self.line.keep(&[IAC]),
             (State::AfterIac, WILL..=DONT) if !self.in_argument() => self.state = State::AfterOption,
             (State::AfterIac, FIRST_TELNET_COMMAND..) if !self.in_argument() => {}
             (State::AfterIac, _) => {
-                self.keep(IAC);
+                self.line.keep(&[IAC]);
                 return self.step(octet);
             }
             (State::AfterOption, _) => {}
             (State::Text, CR) => self.state = State::AfterCr,
             (State::Text, LF) => return true,
             (State::Text, IAC) => self.state = State::AfterIac,
-            (State::Text, _) => self.keep(octet),
+            (State::Text, _) => self.line.keep(&[octet]),
         }
         false
     }
 
     fn in_argument(&self) -> bool {
-        self.line.contains(&b' ')
-    }
-
-    fn keep(&mut self, octet: u8) {
-        if self.line.len() < MAX_LINE {
-            self.line.push(octet);
-        } else {
-            self.too_long = true;
-        }
+        self.line.octets.contains(&b' ')
     }
 }
 
 /// Append `text` in the form it has on the control connection: 255 is doubled, and CR is followed by
 /// NUL, so that no pathname ends a line or becomes a Telnet command (RFC 854). LF becomes `?`.
 pub fn escape(text: &[u8], out: &mut Vec<u8>) {
-    for &octet in text {
-        match octet {
-            IAC => out.extend([IAC, IAC]),
-            CR => out.extend([CR, NUL]),
-            LF => out.push(b'?'),
-            _ => out.push(octet),
+    for part in text.split_inclusive(|octet| matches!(*octet, IAC | CR | LF)) {
+        out.extend_from_slice(part);
+        match out.last_mut() {
+            Some(&mut IAC) => out.push(IAC),
+            Some(&mut CR) => out.push(NUL),
+            Some(last @ &mut LF) => *last = b'?',
+            _ => {}
         }
     }
 }
@@ -181,6 +199,9 @@ mod tests {
         let mut octets = vec![b'x'; MAX_LINE * 3];
         octets.extend(b"\r\nNOOP\r\n");
         assert_eq!(lines(&[&octets]), [Line::TooLong, Line::Complete(b"NOOP".to_vec())]);
+        let fits = [&octets[..MAX_LINE], b"\r\n"].concat();
+        assert_eq!(lines(&[&fits]), [Line::Complete(octets[..MAX_LINE].to_vec())]);
+        assert_eq!(lines(&[b"x", &fits]), [Line::TooLong]);
     }
 
     #[test]

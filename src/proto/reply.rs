@@ -1,5 +1,8 @@
 //! Replies: a code and text, one line or more (RFC 959 §4.2).
 
+use std::borrow::Cow;
+
+use super::digits;
 use super::line::escape;
 
 /// What a reply says. Named for events; two may share a number. The numbers are those of RFC 959 §5.4
@@ -153,16 +156,16 @@ impl Reply {
     }
 
     /// Append what goes over the control connection; `to_wire` gives a line the client's charset.
-    pub fn write(&self, to_wire: impl Fn(Vec<u8>) -> Vec<u8>, out: &mut Vec<u8>) {
+    pub fn write<'l>(&'l self, to_wire: impl Fn(&'l [u8]) -> Cow<'l, [u8]>, out: &mut Vec<u8>) {
         let last = self.lines.len().saturating_sub(1);
         for (index, line) in self.lines.iter().enumerate() {
             if index == 0 || index == last {
-                out.extend(self.code.number().to_string().into_bytes());
+                digits::decimal(out, self.code.number().into());
                 out.push(if index == last { b' ' } else { b'-' });
             } else {
                 out.push(b' ');
             }
-            escape(&to_wire(line.clone()), out);
+            escape(&to_wire(line), out);
             out.extend(b"\r\n");
         }
     }
@@ -174,7 +177,7 @@ mod tests {
 
     fn octets(reply: &Reply) -> Vec<u8> {
         let mut out = Vec::new();
-        reply.write(|line| line, &mut out);
+        reply.write(Cow::Borrowed, &mut out);
         out
     }
 
@@ -190,7 +193,7 @@ mod tests {
         let reply = Reply::new(Code::PathnameIs, b"\"a\r\n221 b\xff\"");
         assert_eq!(octets(&reply), b"257 \"a\r\0?221 b\xff\xff\"\r\n");
         let mut out = Vec::new();
-        Reply::new(Code::PathnameIs, "a").write(|_| b"\xff".to_vec(), &mut out);
+        Reply::new(Code::PathnameIs, "a").write(|_| b"\xff".into(), &mut out);
         assert_eq!(out, b"257 \xff\xff\r\n", "escaped last");
     }
 }

@@ -36,7 +36,7 @@ impl<'e, E: Env> Control<'e, E> {
 
     /// Queue a reply. It leaves before the session next waits for the client, together with others.
     pub(super) fn say(&mut self, reply: &Reply) {
-        reply.write(|line| self.names.to_wire(self.env, line.into()).into_owned(), &mut self.replies);
+        reply.write(|line| self.names.to_wire(self.env, line.into()), &mut self.replies);
     }
 
     /// Send what is queued. Cancel safe. A client that is gone is noticed when it is read from.
