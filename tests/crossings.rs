@@ -83,8 +83,8 @@ fn calls_for_each_command() {
     };
     takes("NOOP", &noop, 6);
     takes("SIZE", &size, 7);
-    takes("EPSV and RETR", &retrieve, 32);
-    takes("EPSV and STOR", &store, 42);
+    takes("EPSV and RETR", &retrieve, 30);
+    takes("EPSV and STOR", &store, 38);
 }
 
 /// Enough that what happens now and then, since two things came at once, does not count.

@@ -24,8 +24,7 @@ impl<E: Env> Session<'_, E> {
         let progress = Progress::new();
         let work = async |data| {
             if format.is_plain() {
-                let transfer = progress.send(env, &data, &file, part.offset, part.length);
-                env.end_of_transfer(transfer).await?;
+                progress.transfer(env, env.send_file(&data, &file, part.offset, part.length)).await?;
             } else {
                 let encoder = Encoder::new(format, level, part.skip);
                 send_encoded(env, &data, &file, part.offset, encoder, &progress).await?;

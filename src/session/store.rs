@@ -110,7 +110,7 @@ impl<E: Env> Session<'_, E> {
         let protected = port.is_protected();
         let work = async |data| {
             if format.is_plain() {
-                env.end_of_transfer(progress.receive(env, &data, file)).await?;
+                progress.transfer(env, env.receive_file(&data, file)).await?;
             } else {
                 receive_encoded(env, &data, file, begin, protected, Decoder::new(format), &progress).await?;
             }

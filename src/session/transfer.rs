@@ -94,13 +94,20 @@ pub(super) struct Progress<E: Env> {
     converted: Cell<u64>,
     /// The transfer that the host makes.
     transfer: OnceCell<E::Transfer>,
+    /// Octets that it has moved, once it has ended well: the host need not be asked again.
+    transferred: Cell<Option<u64>>,
     /// What the transfer has to say to the client.
     replies: RefCell<VecDeque<Reply>>,
 }
 
 impl<E: Env> Progress<E> {
     pub(super) fn new() -> Self {
-        Self { converted: Cell::new(0), transfer: OnceCell::new(), replies: RefCell::default() }
+        Self {
+            converted: Cell::new(0),
+            transfer: OnceCell::new(),
+            transferred: Cell::new(None),
+            replies: RefCell::default(),
+        }
     }
 
     /// A piece went through this session, which now looks after the client: a fast one, or a fast disk,
@@ -110,14 +117,11 @@ impl<E: Env> Progress<E> {
         env.yield_now().await;
     }
 
-    /// Let the host send a file.
-    pub(super) fn send(&self, env: &E, data: &E::Data, file: &E::File, offset: u64, length: u64) -> &E::Transfer {
-        self.transfer.get_or_init(|| env.send_file(data, file, offset, length))
-    }
-
-    /// Let the host receive a file.
-    pub(super) fn receive(&self, env: &E, data: &E::Data, file: &E::File) -> &E::Transfer {
-        self.transfer.get_or_init(|| env.receive_file(data, file))
+    /// Wait for the end of the transfer that the host has begun.
+    pub(super) async fn transfer(&self, env: &E, begun: E::Transfer) -> Result<(), Failure> {
+        let transfer = self.transfer.get_or_init(|| begun);
+        self.transferred.set(Some(env.end_of_transfer(transfer).await?));
+        Ok(())
     }
 
     /// Say something while the transfer goes on, which a client may miss that does not listen.
@@ -134,7 +138,8 @@ impl<E: Env> Progress<E> {
     }
 
     fn octets(&self, env: &E) -> u64 {
-        self.converted.get() + self.transfer.get().map_or(0, |transfer| env.transferred(transfer))
+        let now = || self.transfer.get().map_or(0, |transfer| env.transferred(transfer));
+        self.converted.get() + self.transferred.get().unwrap_or_else(now)
     }
 }
 

@@ -85,14 +85,12 @@ impl Data {
 /// A transfer, and what says that it has ended.
 pub(crate) struct Transfer {
     ended: OnceCell<Rc<Signal>>,
-    /// Octets that it has moved, once it has ended well.
-    moved: Cell<Option<u64>>,
     transfer: data::Transfer,
 }
 
 impl Transfer {
     fn new(transfer: data::Transfer) -> Self {
-        Self { ended: OnceCell::new(), moved: Cell::new(None), transfer }
+        Self { ended: OnceCell::new(), transfer }
     }
 }
 
@@ -287,7 +285,7 @@ impl Env for Host {
     }
 
     fn transferred(&self, transfer: &Transfer) -> u64 {
-        transfer.moved.get().unwrap_or_else(|| transfer.transfer.count())
+        transfer.transfer.count()
     }
 
     async fn end_of_transfer(&self, transfer: &Transfer) -> Result<u64, TransferError> {
@@ -296,10 +294,7 @@ impl Env for Host {
                 Err(data::TransferError::Connection(data::Error::Pending)) => {
                     until(transfer.ended.get_or_init(|| Signal::new(transfer.transfer.subscribe()))).await;
                 }
-                result => {
-                    transfer.moved.set(result.ok());
-                    return result.map_err(convert::transfer_error);
-                }
+                result => return result.map_err(convert::transfer_error),
             }
         }
     }
