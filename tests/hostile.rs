@@ -392,6 +392,20 @@ fn bug_20_a_thousand_sessions_at_once() {
 }
 
 #[test]
+fn as_many_as_there_may_be_come_as_soon_as_others_have_gone() {
+    const MOST: usize = 8;
+    let host = Host::start(|config| config.limits.connections = MOST);
+    for _ in 0..200 {
+        let clients: Vec<Client> = (0..MOST).map(|_| Client::silent(host.address())).collect();
+        for mut client in clients {
+            assert_eq!(client.reply().0, 220);
+            client.send("QUIT\r\n");
+        }
+        host.until_sessions(0);
+    }
+}
+
+#[test]
 fn a_server_that_is_dropped_leaves_nothing_behind() {
     let mut host = Host::start(|_| {});
     let mut client = Client::login(host.address());

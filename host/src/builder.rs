@@ -10,11 +10,10 @@ use crate::accounts::Accounts;
 use crate::config::Config;
 use crate::engine::Engine;
 use crate::events::{Events, Feed};
-use crate::instance::WAITING;
+use crate::instance;
 use crate::listen;
 use crate::server::{Server, Shared};
 use crate::tls::Tls;
-use crate::workers;
 
 /// What a server is made of; [`Server::builder`] begins one.
 pub struct Builder {
@@ -89,7 +88,7 @@ impl Builder {
     pub fn bind(self) -> Result<Server> {
         let Self { accounts, config, events, listeners, implicit, component, .. } = self;
         let connections = config.limits.connections;
-        let instances = connections.saturating_add(workers::count() * WAITING);
+        let instances = instance::most(connections);
         let engine = match &component {
             Some(component) => Engine::compile(instances, component),
             None => Engine::new(instances),

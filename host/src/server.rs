@@ -20,11 +20,12 @@ use crate::control::{Control, TOO_MANY};
 use crate::engine::Engine;
 use crate::events::{Events, Feed, Waiting, deliver};
 use crate::handshake::Handshake;
+use crate::instance::Pool;
 use crate::session;
 use crate::socket::Listener;
 use crate::tls::Tls;
 use crate::watch;
-use crate::workers::{self, Workers};
+use crate::workers;
 
 /// An FTP server, bound and not yet serving.
 pub struct Server {
@@ -98,6 +99,7 @@ impl Server {
     /// if there are no threads to be had. Dropped before it is done, it ends everything at once.
     pub async fn serve(self, stop: impl Future<Output = ()>) -> io::Result<()> {
         let (threads, workers) = workers::start()?;
+        let pool = Pool::new(self.shared.clone(), workers);
         let mut delivering = JoinSet::new();
         if let Some((sink, waiting)) = self.events {
             delivering.spawn(deliver(sink, waiting, self.shared.config.limits.answer));
@@ -105,9 +107,8 @@ impl Server {
         let mut accepting = JoinSet::new();
         for (listeners, implicit) in [(self.listeners, false), (self.implicit, true)] {
             for listener in listeners {
-                for (number, worker) in workers.accepting() {
-                    let (shared, workers, listener) = (self.shared.clone(), workers.clone(), listener.try_clone()?);
-                    accepting.spawn_on(accept(shared, workers, number, listener, implicit), worker);
+                for (number, worker) in pool.workers.accepting() {
+                    accepting.spawn_on(accept(pool.clone(), number, listener.try_clone()?, implicit), worker);
                 }
             }
         }
@@ -131,11 +132,11 @@ impl Server {
     }
 }
 
-async fn accept(shared: Arc<Shared>, workers: Workers, number: usize, listener: StdListener, implicit: bool) {
+async fn accept(pool: Arc<Pool>, number: usize, listener: StdListener, implicit: bool) {
     let listener = Listener::new(listener);
     loop {
         match listener.accept() {
-            Ok((socket, peer)) => greet(&shared, &workers, number, socket, peer, implicit),
+            Ok((socket, peer)) => greet(&pool, number, socket, peer, implicit),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 if let Err(error) = listener.ready(Interest::READABLE).await {
                     return error!("cannot accept connections: {error}");
@@ -159,15 +160,8 @@ fn is_the_clients(error: &io::Error) -> bool {
 }
 
 /// Start a session, or turn the client away.
-fn greet(
-    shared: &Arc<Shared>,
-    workers: &Workers,
-    number: usize,
-    mut socket: StdStream,
-    peer: SocketAddr,
-    implicit: bool,
-) {
-    let Some(admission) = Admission::new(shared, peer.ip()) else {
+fn greet(pool: &Arc<Pool>, number: usize, mut socket: StdStream, peer: SocketAddr, implicit: bool) {
+    let Some(admission) = Admission::new(&pool.shared, peer.ip()) else {
         warn!("{peer}: turned away, too many connections");
         if !implicit {
             let _ = socket.write_all(TOO_MANY);
@@ -175,15 +169,15 @@ fn greet(
         return;
     };
     // Before the task runs, so that a stop waits for it.
-    let (shared, mut stop) = (shared.clone(), shared.stop.subscribe());
-    let processor = sockopt::socket_incoming_cpu(&socket).ok();
-    workers.spawn(number, processor, async move || {
+    let (mut stop, processor) = (pool.shared.stop.subscribe(), sockopt::socket_incoming_cpu(&socket).ok());
+    let all = pool.clone();
+    pool.workers.spawn(number, processor, async move || {
         let control = match Control::new(socket, peer, implicit) {
             Ok(control) => Arc::new(control),
             Err(error) => return warn!("{peer}: lost at once: {error}"),
         };
-        if !implicit || shake(&shared, &control, &mut stop).await {
-            session::run(shared, control, stop).await;
+        if !implicit || shake(&all.shared, &control, &mut stop).await {
+            session::run(&all, control, stop).await;
         }
         drop(admission);
     });

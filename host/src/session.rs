@@ -16,7 +16,7 @@ use wasmtime_wasi_io::IoView;
 
 use crate::control::{Control, UNAVAILABLE};
 use crate::events::What;
-use crate::instance::Instance;
+use crate::instance::{Left, Pool};
 use crate::server::Shared;
 use crate::tunables;
 
@@ -156,20 +156,21 @@ pub(crate) fn share(all: &Arc<()>, most: usize) -> Option<Arc<()>> {
 }
 
 /// Serve one client in an instance of its own. Whatever goes wrong in it ends here.
-pub(crate) async fn run(shared: Arc<Shared>, control: Arc<Control>, mut stop: watch::Receiver<bool>) {
-    let peer = control.remote;
+pub(crate) async fn run(pool: &Arc<Pool>, control: Arc<Control>, mut stop: watch::Receiver<bool>) {
+    let (peer, shared) = (control.remote, &pool.shared);
     info!("{peer}: connected");
     if let Some(events) = &shared.events {
         events.record(peer, None, What::Connected).await;
     }
     let limits = &shared.config.limits;
     let ended = tokio::select! {
-        ended = Instance::take(&shared).serve(control.clone()) => ended,
+        ended = pool.take().serve(control.clone()) => ended,
         () = control.activity.watch(limits, &mut stop) => Err(anyhow::anyhow!("did not end when told to")),
         never = control.pump() => match never {},
     };
     match ended {
-        Ok(()) => {
+        Ok(left) => {
+            pool.take_down(left);
             let _ = timeout(limits.grace, control.flush()).await;
             control.close(b"");
         }
@@ -185,10 +186,10 @@ pub(crate) async fn run(shared: Arc<Shared>, control: Arc<Control>, mut stop: wa
 }
 
 /// Run the guest, for the client that is coming.
-pub(crate) async fn guest(shared: Arc<Shared>, coming: oneshot::Receiver<Arc<Control>>) -> anyhow::Result<()> {
+pub(crate) async fn guest(shared: Arc<Shared>, coming: oneshot::Receiver<Arc<Control>>) -> anyhow::Result<Left> {
     #[cfg(feature = "native")]
     if let Some(interpreter) = shared.interpreter {
-        return interpreter(SessionCtx::new(shared, coming)).await;
+        return interpreter(SessionCtx::new(shared, coming)).await.map(|()| None);
     }
     let engine = shared.engine.clone();
     let mut store = Store::new(engine.wasmtime(), SessionCtx::new(shared, coming));
@@ -200,7 +201,8 @@ pub(crate) async fn guest(shared: Arc<Shared>, coming: oneshot::Receiver<Arc<Con
     let result = session.wasi_cli_run().call_run(&mut store).await?;
     let ctx = store.data();
     debug!("{}: the session called its host {} times", ctx.peer(), ctx.calls);
-    result.map_err(|()| anyhow::anyhow!("the guest reported an error"))
+    result.map_err(|()| anyhow::anyhow!("the guest reported an error"))?;
+    Ok(Some(store))
 }
 
 /// Handles that a guest may hold at once, and so files, ports and connections: a session needs about
