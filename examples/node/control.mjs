@@ -34,7 +34,7 @@ class Connection extends Resource {
   }
 
   input() {
-    return new InputStream(this.session, this.#control.wire.input);
+    return new InputStream(this.session, new Input(this.session));
   }
 
   output() {
@@ -83,11 +83,32 @@ class Connection extends Resource {
   }
 
   ending() {
-    return this.session.ending.reason;
+    const { ending } = this.session;
+    ending.known = ending.reason !== undefined;
+    return ending.reason;
+  }
+}
+
+/** What the client sends, and nothing while the session must first hear that it must end. */
+class Input {
+  #ending;
+  #wire;
+
+  constructor(session) {
+    this.#ending = session.ending;
+    this.#wire = session.control.wire.input;
   }
 
-  subscribeEnding() {
-    return new Pollable(this.session, this.session.ending);
+  ready() {
+    return this.#ending.isNews() || this.#wire.ready();
+  }
+
+  due() {
+    return this.#wire.due();
+  }
+
+  receive(length) {
+    return this.#ending.isNews() ? new Uint8Array() : this.#wire.receive(length);
   }
 }
 

@@ -6,7 +6,7 @@ import { connections } from "./data.mjs";
 import { ports } from "./port.mjs";
 import { charsets, cli, events, logging, wallClock } from "./services.mjs";
 import { storage } from "./storage.mjs";
-import { InputStream, IoError, OutputStream, Pollable, Source } from "./streams.mjs";
+import { InputStream, IoError, OutputStream, Pollable } from "./streams.mjs";
 
 /** What the interfaces share. */
 export class Session {
@@ -145,12 +145,12 @@ export class Session {
   }
 }
 
-/** Whether the session must end. */
-class Ending extends Source {
+/** Whether the session must end, and knows it. */
+class Ending {
+  known = false;
   #session;
 
   constructor(session) {
-    super();
     this.#session = session;
   }
 
@@ -162,8 +162,9 @@ class Ending extends Source {
     this.#session.wake();
   }
 
-  ready() {
-    return this.reason !== undefined;
+  /** It must, and does not know. */
+  isNews() {
+    return this.reason !== undefined && !this.known;
   }
 }
 

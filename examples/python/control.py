@@ -42,7 +42,7 @@ class Connection(Resource):
         self._session, self._control = session, session.control
 
     def input(self):
-        return self._session.handles.own(InputStream(self._session, self._control.wire.input))
+        return self._session.handles.own(InputStream(self._session, Input(self._session)))
 
     def output(self):
         return self._session.handles.own(OutputStream(self._session, self._control.wire.output))
@@ -79,10 +79,23 @@ class Connection(Resource):
         self._session.set_idle_limit(seconds)
 
     def ending(self):
-        return self._session.ending.reason
+        ending = self._session.ending
+        ending.known = ending.reason is not None
+        return ending.reason
 
-    def subscribe_ending(self):
-        return self._session.pollable(self._session.ending)
+
+class Input(Source):
+    """What the client sends, and nothing while the session must first hear that it must end."""
+
+    def __init__(self, session):
+        self._ending, self._wire = session.ending, session.control.wire.input
+        self.due, self.interest = self._wire.due, self._wire.interest
+
+    def ready(self):
+        return self._ending.is_news() or self._wire.ready()
+
+    def receive(self, length):
+        return b"" if self._ending.is_news() else self._wire.receive(length)
 
 
 class Handshake(Resource, Source):

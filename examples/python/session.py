@@ -176,19 +176,21 @@ class Log(logging.LoggerAdapter):
         return f"{self.extra['peer']}: {message}", named
 
 
-class Ending(streams.Source):
-    """Whether the session must end."""
+class Ending:
+    """Whether the session must end, and knows it."""
 
     def __init__(self):
         self.reason = self.told = None
+        self.known = False
 
     def tell(self, reason):
         """The first reason stays."""
         if self.reason is None:
             self.reason, self.told = reason, time.monotonic()
 
-    def ready(self):
-        return self.reason is not None
+    def is_news(self):
+        """It must, and does not know."""
+        return self.reason is not None and not self.known
 
 
 IDLE = 300

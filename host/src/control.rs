@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use wasmtime::component::Resource;
 use wasmtime_wasi_io::async_trait;
 use wasmtime_wasi_io::bytes::Bytes;
-use wasmtime_wasi_io::poll::{DynPollable, Pollable, subscribe};
+use wasmtime_wasi_io::poll::Pollable;
 use wasmtime_wasi_io::streams::{
     DynInputStream, DynOutputStream, InputStream, OutputStream, StreamError, StreamResult,
 };
@@ -295,11 +295,7 @@ impl HostConnection for SessionCtx {
     }
 
     fn ending(&mut self, connection: Resource<Connection>) -> wasmtime::Result<Option<Ending>> {
-        Ok(self.connection(&connection)?.activity.ending())
-    }
-
-    fn subscribe_ending(&mut self, connection: Resource<Connection>) -> wasmtime::Result<Resource<DynPollable>> {
-        subscribe(&mut self.table, connection)
+        Ok(self.connection(&connection)?.activity.tell())
     }
 
     fn drop(&mut self, connection: Resource<Connection>) -> wasmtime::Result<()> {
@@ -308,26 +304,25 @@ impl HostConnection for SessionCtx {
     }
 }
 
-#[async_trait]
-impl Pollable for Connection {
-    async fn ready(&mut self) {
-        self.0.activity.ended().await;
-    }
-}
-
-/// What the client sends.
+/// What the client sends, and nothing while the session must first hear that it must end.
 struct Input(Arc<Control>);
 
 #[async_trait]
 impl Pollable for Input {
     async fn ready(&mut self) {
-        self.0.readable().await;
+        tokio::select! {
+            () = self.0.readable() => {}
+            () = self.0.activity.news() => {}
+        }
     }
 }
 
 #[async_trait]
 impl InputStream for Input {
     fn read(&mut self, size: usize) -> StreamResult<Bytes> {
+        if self.0.activity.has_news() {
+            return Ok(Bytes::new());
+        }
         let mut octets = Vec::with_capacity(size.min(MAX_READ));
         let received = self.0.line().receive(&self.0.socket, &mut octets);
         match received {
@@ -397,3 +392,28 @@ const MAX_UNREAD: usize = 16;
 /// Octets that the guest may write at once: what one session may cost in memory when its client does
 /// not read.
 const PERMIT: usize = 16 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn nothing_is_read_until_the_session_knows_that_it_must_end() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (socket, peer) = listener.accept().unwrap();
+        let control = Arc::new(Control::new(socket, peer, false).unwrap());
+        let mut input = Input(control.clone());
+        control.activity.end(Ending::Shutdown);
+        input.ready().await;
+        client.write_all(b"NOOP\r\n").unwrap();
+        control.readable().await;
+        assert!(input.read(MAX_READ).unwrap().is_empty());
+        assert_eq!(control.activity.tell(), Some(Ending::Shutdown));
+        input.ready().await;
+        assert_eq!(input.read(MAX_READ).unwrap(), "NOOP\r\n");
+    }
+}

@@ -23,6 +23,8 @@ pub(crate) struct Activity {
     /// They were changed.
     changed: Notify,
     ending: Mutex<Option<Ending>>,
+    /// The guest knows.
+    told: AtomicBool,
     ended: Notify,
 }
 
@@ -36,6 +38,7 @@ impl Activity {
             idle: AtomicU32::new(0),
             changed: Notify::new(),
             ending: Mutex::new(None),
+            told: AtomicBool::new(false),
             ended: Notify::new(),
         }
     }
@@ -91,15 +94,27 @@ impl Activity {
         self.ended.notify_waiters();
     }
 
-    pub(crate) fn ending(&self) -> Option<Ending> {
+    fn ending(&self) -> Option<Ending> {
         *self.ending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Wait until the guest has been told.
-    pub(crate) async fn ended(&self) {
+    /// The same for the guest, which then knows.
+    pub(crate) fn tell(&self) -> Option<Ending> {
+        let ending = self.ending();
+        self.told.store(ending.is_some(), Ordering::Relaxed);
+        ending
+    }
+
+    /// Whether the guest must end and does not know.
+    pub(crate) fn has_news(&self) -> bool {
+        !self.told.load(Ordering::Relaxed) && self.ending().is_some()
+    }
+
+    /// Wait until that is so.
+    pub(crate) async fn news(&self) {
         loop {
             let ended = self.ended.notified();
-            if self.ending().is_some() {
+            if self.has_news() {
                 return;
             }
             ended.await;
@@ -118,7 +133,7 @@ impl Activity {
                 }
                 _ = shutdown.wait_for(|stop| *stop) => self.end(Ending::Shutdown),
                 () = self.changed.notified() => {}
-                () = self.ended() => {}
+                () = self.news() => {}
             }
         }
         sleep(limits.grace).await;
@@ -161,6 +176,17 @@ impl Drop for Busy {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_guest_is_told_once() {
+        let activity = Activity::new();
+        assert_eq!((activity.tell(), activity.has_news()), (None, false));
+        let end = async { activity.end(Ending::Shutdown) };
+        tokio::join!(activity.news(), end);
+        activity.end(Ending::Idle);
+        assert!(activity.has_news());
+        assert_eq!((activity.tell(), activity.has_news()), (Some(Ending::Shutdown), false));
+    }
 
     #[tokio::test]
     async fn an_idle_limit_that_is_set_counts_at_once() {

@@ -64,22 +64,16 @@ thread_local! {
     static WAITS: RefCell<Waits> = const { RefCell::new(Waits { signals: Vec::new(), yielded: false }) };
 }
 
-/// Wait until at least one of `signals` was found ready. Which, [`Signal::take`] tells. Cancel safe.
-pub async fn any<const N: usize>(signals: [&Rc<Signal>; N]) {
+/// Wait until `signal` was found ready. Cancel safe.
+pub async fn until(signal: &Rc<Signal>) {
     poll_fn(|_| {
-        if signals.iter().any(|signal| signal.ready.get()) {
+        if signal.take() {
             return Poll::Ready(());
         }
-        signals.into_iter().for_each(|signal| signal.wake());
+        signal.wake();
         Poll::Pending
     })
     .await;
-}
-
-/// Wait for one signal. Cancel safe.
-pub async fn until(signal: &Rc<Signal>) {
-    any([signal]).await;
-    signal.take();
 }
 
 /// Let others that wait look whether they still have to.
@@ -108,6 +102,11 @@ pub fn advance<T>(future: Pin<&mut (impl Future<Output = T> + ?Sized)>) -> Resul
 
 /// Block the instance until one of `signals` is ready, and mark all that are.
 pub fn wait(signals: &[Rc<Signal>]) {
+    if let [signal] = signals {
+        signal.pollable.block();
+        signal.ready.set(true);
+        return;
+    }
     let pollables: Vec<&Pollable> = signals.iter().map(|signal| &signal.pollable).collect();
     for index in poll(&pollables) {
         if let Some(signal) = signals.get(index as usize) {

@@ -36,9 +36,7 @@ use crate::unboxed::{Handle, Signal, Unboxed};
 pub(crate) struct Host {
     input: Reader,
     output: Writer,
-    ending: Rc<Signal>,
     told: Cell<bool>,
-    early: Cell<bool>,
     local: SocketAddr,
     remote: SocketAddr,
     connection: Handle<Connection>,
@@ -53,14 +51,22 @@ impl Host {
         Self {
             input: Reader::new(host, host.call(|ctx| HostConnection::input(ctx, of()))),
             output: Writer::new(host, host.call(|ctx| HostConnection::output(ctx, of()))),
-            ending: host.signal(|ctx| ctx.subscribe_ending(of())),
             told: Cell::new(false),
-            early: Cell::new(false),
             local: convert::address(host.call(|ctx| ctx.local_address(of()))),
             remote: convert::address(host.call(|ctx| ctx.remote_address(of()))),
             connection,
             host: host.clone(),
         }
+    }
+
+    /// Why the session must end, once.
+    fn ending(&self) -> Option<Received> {
+        if self.told.get() {
+            return None;
+        }
+        let ending = self.call(|ctx| ctx.ending(self.connection.borrow()))?;
+        self.told.set(true);
+        Some(Received::Ending(convert::ending(ending)))
     }
 
     fn call<T>(&self, call: impl FnOnce(&mut SessionCtx) -> wasmtime::Result<T>) -> T {
@@ -228,28 +234,13 @@ impl Env for Host {
 
     async fn receive(&self, into: &mut Vec<u8>) -> Received {
         self.host.turn().await;
-        self.early.set(!self.early.get());
-        if self.early.get() {
-            if let Some(received) = self.try_receive(into) {
-                return received;
-            }
-            self.input.signal.take();
+        if let Some(received) = self.try_receive(into) {
+            return received;
         }
-        self.early.set(false);
+        self.input.signal.take();
         loop {
-            if self.told.get() {
-                self.host.until(&self.input.signal).await;
-            } else {
-                self.host.any([&self.input.signal, &self.ending]).await;
-                if self.ending.take()
-                    && let Some(ending) = self.call(|ctx| ctx.ending(self.connection.borrow()))
-                {
-                    self.told.set(true);
-                    return Received::Ending(convert::ending(ending));
-                }
-                self.input.signal.take();
-            }
-            if let Some(received) = self.try_receive(into) {
+            self.host.until(&self.input.signal).await;
+            if let Some(received) = self.try_receive(into).or_else(|| self.ending()) {
                 return received;
             }
         }

@@ -79,16 +79,16 @@ impl Unboxed {
         Rc::new(Signal { pollable, ready: Cell::new(false) })
     }
 
-    /// Wait until one of `signals` was found ready. Cancel safe.
-    pub(crate) async fn any<const N: usize>(&self, signals: [&Rc<Signal>; N]) {
+    /// Wait until `signal` was found ready. Cancel safe.
+    pub(crate) async fn until(&self, signal: &Rc<Signal>) {
         poll_fn(|_| {
             if self.0.call.borrow().is_some() {
                 return Poll::Pending;
             }
-            if signals.iter().any(|signal| signal.ready.get()) {
+            if signal.take() {
                 return Poll::Ready(());
             }
-            self.0.signals.borrow_mut().extend(signals.map(Rc::downgrade));
+            self.0.signals.borrow_mut().push(Rc::downgrade(signal));
             Poll::Pending
         })
         .await;
@@ -97,12 +97,6 @@ impl Unboxed {
     /// Wait until the host may be called, by what goes on beside a call that waits.
     pub(crate) async fn turn(&self) {
         poll_fn(|_| if self.0.call.borrow().is_some() { Poll::Pending } else { Poll::Ready(()) }).await;
-    }
-
-    /// Wait for one signal. Cancel safe.
-    pub(crate) async fn until(&self, signal: &Rc<Signal>) {
-        self.any([signal]).await;
-        signal.take();
     }
 
     /// Let others that wait look whether they still have to.
@@ -134,6 +128,9 @@ impl Unboxed {
                     let ready = HostPollable::ready(ctx.table(), signal.pollable.borrow()).await.expect(TRAP);
                     signal.ready.set(signal.ready.get() || ready);
                 }
+            } else if let [signal] = &signals[..] {
+                HostPollable::block(ctx.table(), signal.pollable.borrow()).await.expect(TRAP);
+                signal.ready.set(true);
             } else {
                 let pollables = signals.iter().map(|signal| signal.pollable.borrow()).collect();
                 let ready = Host::poll(ctx.table(), pollables).await.expect(TRAP);

@@ -14,7 +14,7 @@ use wasi_ftpd::proto::entry::{Attributes, Entry, Permissions, Time};
 use wasi_ftpd::proto::path::VPath;
 use wasi_ftpd::proto::secret::Secret;
 use wasi_ftpd::wasi::stream::{Broken, Reader, Writer};
-use wasi_ftpd::wasi::wait::{Signal, any, until, yield_now};
+use wasi_ftpd::wasi::wait::{Signal, until, yield_now};
 
 use crate::bindings::ftpd::server::control::{Connection, get_connection};
 use crate::bindings::ftpd::server::storage::{self, Directory, File, Volume};
@@ -26,11 +26,8 @@ use crate::convert;
 pub(crate) struct Host {
     input: Reader,
     output: Writer,
-    ending: Rc<Signal>,
     /// The session knows that it must end.
     told: Cell<bool>,
-    /// What came last was there before it was waited for.
-    early: Cell<bool>,
     local: SocketAddr,
     remote: SocketAddr,
     connection: Connection,
@@ -42,13 +39,21 @@ impl Host {
         Self {
             input: Reader::new(connection.input()),
             output: Writer::new(connection.output()),
-            ending: Signal::new(connection.subscribe_ending()),
             told: Cell::new(false),
-            early: Cell::new(false),
             local: convert::address(connection.local_address()),
             remote: convert::address(connection.remote_address()),
             connection,
         }
+    }
+
+    /// Why the session must end, once.
+    fn ending(&self) -> Option<Received> {
+        if self.told.get() {
+            return None;
+        }
+        let ending = self.connection.ending()?;
+        self.told.set(true);
+        Some(Received::Ending(convert::ending(ending)))
     }
 }
 
@@ -124,30 +129,15 @@ impl Env for Host {
     }
 
     async fn receive(&self, into: &mut Vec<u8>) -> Received {
-        // A quick client has answered by now. Not twice in a row: a session that never waits never hears that it must end.
-        self.early.set(!self.early.get());
-        if self.early.get() {
-            if let Some(received) = self.try_receive(into) {
-                return received;
-            }
-            // What was found ready before this is no news.
-            self.input.signal().take();
+        // A quick client has answered by now.
+        if let Some(received) = self.try_receive(into) {
+            return received;
         }
-        self.early.set(false);
+        // What was found ready before this is no news.
+        self.input.signal().take();
         loop {
-            if self.told.get() {
-                until(self.input.signal()).await;
-            } else {
-                any([self.input.signal(), &self.ending]).await;
-                if self.ending.take()
-                    && let Some(ending) = self.connection.ending()
-                {
-                    self.told.set(true);
-                    return Received::Ending(convert::ending(ending));
-                }
-                self.input.signal().take();
-            }
-            if let Some(received) = self.try_receive(into) {
+            until(self.input.signal()).await;
+            if let Some(received) = self.try_receive(into).or_else(|| self.ending()) {
                 return received;
             }
         }
