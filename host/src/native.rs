@@ -9,5 +9,5 @@ pub mod bindings {
     pub use crate::bindings::ftpd;
 }
 
-/// Serves the client of a context.
+/// Serves the client of a context. Until that client is there, it may be moved to another thread.
 pub type Interpreter = fn(SessionCtx) -> Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>>;

@@ -21,7 +21,7 @@ use wasmtime_wasi_io::streams::{DynInputStream, DynOutputStream, StreamError};
 
 use crate::bindings::ftpd::server::accounts::{self, Host as _};
 use crate::bindings::ftpd::server::charsets::Host as _;
-use crate::bindings::ftpd::server::control::{Connection, Host as _, HostConnection, HostHandshake};
+use crate::bindings::ftpd::server::control::{Connection, HostConnection, HostHandshake};
 use crate::bindings::ftpd::server::data::{
     self, DataConnection, DataPort, HostDataConnection, HostDataPort, HostTransfer,
 };
@@ -44,8 +44,7 @@ pub(crate) struct Host {
 }
 
 impl Host {
-    pub(crate) async fn new(host: &Unboxed) -> Self {
-        let connection = host.wait_for(async |ctx: &mut SessionCtx| ctx.get_connection().await).await;
+    pub(crate) fn new(host: &Unboxed, connection: Resource<Connection>) -> Self {
         let connection = host.handle(connection, HostConnection::drop);
         let of = || connection.borrow();
         Self {

@@ -19,6 +19,7 @@ use send_wrapper::SendWrapper;
 use wasi_ftpd_host::Server;
 use wasi_ftpd_host::accounts::{Listed, Password, User, Users};
 use wasi_ftpd_host::config::{Config, Identities, IdentityFiles, Tls};
+use wasi_ftpd_host::native::bindings::ftpd::server::control::Host as _;
 use wasi_ftpd_host::native::{SessionCtx, bindings};
 use wasi_ftpd_host::storage::{Permissions, Volume};
 
@@ -69,12 +70,16 @@ async fn main() -> Result<()> {
 }
 
 /// Serve the client of this context.
-fn interpreter(ctx: SessionCtx) -> Pin<Box<dyn Future<Output = Result<()>> + Send>> {
-    // Each thread of a server has a runtime of its own, on which its sessions stay.
-    Box::pin(SendWrapper::new(async move {
-        let unboxed = Unboxed::new(ctx);
-        let session = async { wasi_ftpd::session::serve(&env::Host::new(&unboxed).await).await };
-        unboxed.run(session).await;
+fn interpreter(mut ctx: SessionCtx) -> Pin<Box<dyn Future<Output = Result<()>> + Send>> {
+    Box::pin(async move {
+        let connection = ctx.get_connection().await?;
+        // From now on it stays on this thread: each of a server has a runtime of its own.
+        let session = SendWrapper::new(async move {
+            let unboxed = Unboxed::new(ctx);
+            let session = async { wasi_ftpd::session::serve(&env::Host::new(&unboxed, connection)).await };
+            unboxed.run(session).await;
+        });
+        session.await;
         Ok(())
-    }))
+    })
 }
