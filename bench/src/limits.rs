@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
+use rustix::net::sockopt;
 use rustix::time::ClockId;
 
 use crate::drain;
@@ -38,7 +39,7 @@ impl Limit {
             let work = |stream| {
                 let (mut octets, mut cpu) = (0, Duration::ZERO);
                 while octets == 0 || Instant::now() < until {
-                    let (more, used) = one(root, sizes, stream)?;
+                    let (more, used) = one(root, sizes, stream, streams)?;
                     octets += more;
                     cpu += used;
                 }
@@ -59,16 +60,18 @@ impl Limit {
     }
 }
 
-/// Moves one file: octets, and processor time.
-type Loop = fn(&Path, Sizes, usize) -> Result<(u64, Duration)>;
+/// Moves one file, as one of several streams: octets, and processor time.
+type Loop = fn(&Path, Sizes, usize, usize) -> Result<(u64, Duration)>;
 
 /// One file down: octets, and the sender's processor time.
-fn send(root: &Path, _: Sizes, _: usize) -> Result<(u64, Duration)> {
+fn send(root: &Path, _: Sizes, _: usize, streams: usize) -> Result<(u64, Duration)> {
     let (sender, receiver) = connected()?;
     thread::scope(|scope| {
         let receiving = scope.spawn(move || drain::discard(&receiver));
         let begun = cpu();
         let file = File::open(root.join(BIG))?;
+        // One alone goes faster so (tcp(7)); several do not.
+        sockopt::set_tcp_cork(&sender, streams == 1)?;
         while rustix::fs::sendfile(&sender, &file, None, 1 << 30)? > 0 {}
         let used = cpu().saturating_sub(begun);
         drop(sender);
@@ -78,7 +81,7 @@ fn send(root: &Path, _: Sizes, _: usize) -> Result<(u64, Duration)> {
 }
 
 /// One file up: octets, and the receiver's processor time.
-fn receive(root: &Path, sizes: Sizes, stream: usize) -> Result<(u64, Duration)> {
+fn receive(root: &Path, sizes: Sizes, stream: usize, _: usize) -> Result<(u64, Duration)> {
     let (sender, mut receiver) = connected()?;
     let length = sizes.big / 4;
     thread::scope(|scope| {

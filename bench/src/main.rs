@@ -18,7 +18,7 @@ mod tls;
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::Parser;
 
 use plan::Plan;
@@ -101,5 +101,7 @@ fn main() -> Result<()> {
     if let Some(path) = &arguments.curve {
         std::fs::write(path, report::curve(&results))?;
     }
+    let failed: usize = results.rows.iter().map(|row| row.failed).sum();
+    ensure!(failed == 0, "{failed} turns failed");
     Ok(())
 }

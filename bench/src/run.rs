@@ -22,6 +22,8 @@ pub(crate) struct Row {
     pub(crate) limit: Vec<Figures>,
     /// Those of each server; none if it cannot do this, or failed.
     pub(crate) figures: Vec<(&'static Kind, Vec<Figures>)>,
+    /// Turns that failed, and so have no figures.
+    pub(crate) failed: usize,
 }
 
 /// Measure. What fails is told and left out.
@@ -54,18 +56,22 @@ pub(crate) fn all(plan: &Plan) -> Result<Results> {
 
 fn row(plan: &Plan, root: &Root, servers: &[Server], scenario: &'static Scenario) -> Row {
     let figures = servers.iter().map(|server| (server.kind, Vec::new())).collect();
-    let mut row = Row { scenario, sessions: plan.sessions(scenario), limit: Vec::new(), figures };
+    let mut row = Row { scenario, sessions: plan.sessions(scenario), limit: Vec::new(), figures, failed: 0 };
     let rounds = if scenario.fresh { 1 } else { plan.rounds };
     for round in 0..rounds {
         eprintln!("{}, round {} of {rounds}", scenario.name, round + 1);
         if let Some(limit) = scenario.limit {
             match limit.run(root.memory(), plan.sizes, plan.turn) {
                 Ok(figures) => row.limit.push(figures),
-                Err(error) => eprintln!("{}: limit: {error:#}", scenario.name),
+                Err(error) => {
+                    eprintln!("{}: limit: {error:#}", scenario.name);
+                    row.failed += 1;
+                }
             }
         }
-        // Another begins each time.
+        // Another begins each time, and each comes after another: who frees memory slowly may cost the next.
         for turn in 0..servers.len() {
+            let turn = if round % 2 == 0 { turn } else { servers.len() - turn };
             let at = (round + turn) % servers.len();
             let (Some(server), Some((_, figures))) = (servers.get(at), row.figures.get_mut(at)) else { continue };
             if !scenario.needs.iter().all(|&feature: &Feature| server.can(feature)) {
@@ -73,7 +79,10 @@ fn row(plan: &Plan, root: &Root, servers: &[Server], scenario: &'static Scenario
             }
             match turn_of(plan, root, server, scenario) {
                 Ok(turn) => figures.push(turn),
-                Err(error) => eprintln!("{}: {}: {error:#}", scenario.name, server.kind.name),
+                Err(error) => {
+                    eprintln!("{}: {}: {error:#}", scenario.name, server.kind.name);
+                    row.failed += 1;
+                }
             }
         }
     }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, SocketFlags};
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, SocketFlags, sockopt};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -110,6 +110,13 @@ impl Stream {
     /// Whether that was said before.
     pub(crate) fn end_follows(&self) -> bool {
         self.ends.swap(true, Ordering::Relaxed)
+    }
+
+    /// Whether full segments only are sent before the end (tcp(7), TCP_CORK): sendfile(2) makes pieces of 64 KiB, each of
+    /// which would end with a small one. What is left over waits for 200 ms at most.
+    pub(crate) fn cork(&self, corked: bool) {
+        // Without it, it is only slower.
+        let _ = sockopt::set_tcp_cork(self, corked);
     }
 
     fn flags(&self) -> SendFlags {

@@ -28,8 +28,9 @@ pub(crate) struct Host {
     output: Writer,
     /// The session knows that it must end.
     told: Cell<bool>,
-    local: SocketAddr,
-    remote: SocketAddr,
+    /// Once somebody has asked.
+    local: OnceCell<SocketAddr>,
+    remote: OnceCell<SocketAddr>,
     connection: Connection,
 }
 
@@ -40,8 +41,8 @@ impl Host {
             input: Reader::new(connection.input()),
             output: Writer::new(connection.output()),
             told: Cell::new(false),
-            local: convert::address(connection.local_address()),
-            remote: convert::address(connection.remote_address()),
+            local: OnceCell::new(),
+            remote: OnceCell::new(),
             connection,
         }
     }
@@ -121,11 +122,11 @@ impl Env for Host {
     type Work = Work;
 
     fn local_address(&self) -> SocketAddr {
-        self.local
+        *self.local.get_or_init(|| convert::address(self.connection.local_address()))
     }
 
     fn remote_address(&self) -> SocketAddr {
-        self.remote
+        *self.remote.get_or_init(|| convert::address(self.connection.remote_address()))
     }
 
     async fn receive(&self, into: &mut Vec<u8>) -> Received {

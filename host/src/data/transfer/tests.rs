@@ -4,13 +4,14 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 use std::{fs, io};
 
+use rustix::net::sockopt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::{TcpListener, TcpStream};
 
 use wasmtime_wasi_io::streams::OutputStream as _;
 
 use super::super::cache;
-use super::super::sending::{LONG_PIECE, PIECE};
+use super::super::sending::{LONG_PIECE, Large, PIECE};
 use super::super::socket::Output;
 use super::*;
 use crate::ending::{Activity, Busy};
@@ -143,6 +144,39 @@ async fn several_large_files_are_sent_by_several_threads() {
     let ((one, mut first), (two, mut second)) = (connection().await, connection().await);
     let (one, two, first, second) = tokio::join!(send(one), send(two), all(&mut first), all(&mut second));
     assert!(one && two && first == content && second == content);
+}
+
+#[tokio::test]
+async fn a_large_file_goes_in_full_segments_if_it_is_the_only_one() {
+    let (root, volume) = scratch();
+    let content = vec![7; LONG_PIECE as usize + 1];
+    fs::write(root.path().join("f"), &content).unwrap();
+    let file = volume.open(b"/f", Access::Read).unwrap();
+    let corked = async || {
+        let (socket, mut client) = connection().await;
+        let mut transfer = Transfer::send(socket.clone(), file.clone(), 0, u64::MAX, Arc::default());
+        let send = async {
+            let mut corked = false;
+            while transfer.result.is_none() {
+                transfer.step().await;
+                corked |= sockopt::tcp_cork(&socket.stream).unwrap();
+                yield_now().await;
+            }
+            ended(&socket).await;
+            corked
+        };
+        let (corked, received) = tokio::join!(send, all(&mut client));
+        assert!(received == content);
+        corked
+    };
+    // Other tests may be sending one as well.
+    let mut tries = 0;
+    while !corked().await {
+        tries += 1;
+        assert!(tries < 100, "alone");
+    }
+    let _other = Large::new();
+    assert!(!corked().await, "in company");
 }
 
 #[tokio::test]
