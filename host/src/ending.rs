@@ -112,9 +112,14 @@ impl Activity {
 
     /// Wait until that is so.
     pub(crate) async fn news(&self) {
+        self.until(Self::has_news).await;
+    }
+
+    /// Wait for what the end of the session brings.
+    async fn until(&self, holds: fn(&Self) -> bool) {
         loop {
             let ended = self.ended.notified();
-            if self.has_news() {
+            if holds(self) {
                 return;
             }
             ended.await;
@@ -133,7 +138,7 @@ impl Activity {
                 }
                 _ = shutdown.wait_for(|stop| *stop) => self.end(Ending::Shutdown),
                 () = self.changed.notified() => {}
-                () = self.news() => {}
+                () = self.until(|activity| activity.ending().is_some()) => {}
             }
         }
         sleep(limits.grace).await;
@@ -186,6 +191,20 @@ mod tests {
         activity.end(Ending::Idle);
         assert!(activity.has_news());
         assert_eq!((activity.tell(), activity.has_news()), (Some(Ending::Shutdown), false));
+    }
+
+    #[tokio::test]
+    async fn a_guest_that_knows_must_be_gone_after_the_grace() {
+        let limits = Limits { login: Duration::from_secs(100), grace: Duration::ZERO, ..Limits::default() };
+        let (_stop, mut stopped) = watch::channel(false);
+        let activity = Activity::new();
+        let started = Instant::now();
+        let end = async {
+            activity.end(Ending::LoginFailures);
+            activity.tell();
+        };
+        tokio::join!(activity.watch(&limits, &mut stopped), end);
+        assert!(started.elapsed() < Duration::from_secs(20));
     }
 
     #[tokio::test]
