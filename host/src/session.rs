@@ -53,7 +53,7 @@ pub struct SessionCtx {
 }
 
 impl SessionCtx {
-    fn new(shared: Arc<Shared>, coming: oneshot::Receiver<Arc<Control>>) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, coming: oneshot::Receiver<Arc<Control>>) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_RESOURCES);
         let limits = StoreLimitsBuilder::new()
@@ -125,6 +125,12 @@ impl SessionCtx {
         self.control.as_ref().context("the session has not asked for its connection")
     }
 
+    /// The session is over: end what it has, but for the memory and the socket of the control connection, which end
+    /// with this.
+    fn release(&mut self) {
+        self.table = ResourceTable::new();
+    }
+
     /// The client, for logs.
     pub(crate) fn peer(&self) -> IpAddr {
         self.control.as_ref().map_or(Ipv4Addr::UNSPECIFIED.into(), |control| control.remote.ip())
@@ -170,9 +176,9 @@ pub(crate) async fn run(pool: &Arc<Pool>, control: Arc<Control>, mut stop: watch
     };
     match ended {
         Ok(left) => {
-            pool.take_down(left);
             let _ = timeout(limits.grace, control.flush()).await;
             control.close(b"");
+            pool.keep(left);
         }
         Err(error) => {
             warn!("{peer}: session failed: {error:#}");
@@ -202,6 +208,7 @@ pub(crate) async fn guest(shared: Arc<Shared>, coming: oneshot::Receiver<Arc<Con
     let ctx = store.data();
     debug!("{}: the session called its host {} times", ctx.peer(), ctx.calls);
     result.map_err(|()| anyhow::anyhow!("the guest reported an error"))?;
+    store.data_mut().release();
     Ok(Some(store))
 }
 

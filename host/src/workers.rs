@@ -12,7 +12,7 @@ use std::time::Duration;
 use log::debug;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use tokio::runtime::{Builder, Handle};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
 use tokio::time::sleep;
 
 /// The threads. When they are dropped, what still runs on them is dropped as well; so none of it may own them.
@@ -32,8 +32,6 @@ pub(crate) struct Workers(Arc<[Worker]>);
 struct Worker {
     handle: Handle,
     sessions: Arc<AtomicUsize>,
-    /// Room for errands.
-    errands: Arc<Semaphore>,
     /// The number of the processor that the thread keeps to.
     processor: Option<usize>,
 }
@@ -56,7 +54,7 @@ pub(crate) fn start() -> io::Result<(Threads, Workers)> {
             .build()?;
         let processor = processors.get(number).copied();
         let (handle, sessions) = (runtime.handle().clone(), Arc::default());
-        workers.push(Worker { handle, sessions, errands: Arc::new(Semaphore::new(ERRANDS)), processor });
+        workers.push(Worker { handle, sessions, processor });
         let (running, ended) = oneshot::channel::<()>();
         let handle = thread::Builder::new().name(format!("session-{number}")).spawn(move || {
             if let Some(processor) = processor {
@@ -135,18 +133,9 @@ impl Workers {
         });
     }
 
-    /// Have this done by a thread that has no session and room for an errand; if there is none, it comes back.
-    pub(crate) fn errand<F: Future<Output = ()> + Send + 'static>(&self, errand: F) -> Option<F> {
-        let mut idle = self.0.iter().filter(|worker| worker.sessions.load(Ordering::Relaxed) == 0);
-        let found = idle.find_map(|worker| Some((worker, worker.errands.clone().try_acquire_owned().ok()?)));
-        let Some((worker, permit)) = found else {
-            return Some(errand);
-        };
-        worker.handle.spawn(async move {
-            errand.await;
-            drop(permit);
-        });
-        None
+    /// A thread that has no session.
+    pub(crate) fn idle(&self) -> Option<&Handle> {
+        self.0.iter().find(|worker| worker.sessions.load(Ordering::Relaxed) == 0).map(|worker| &worker.handle)
     }
 }
 
@@ -170,9 +159,6 @@ impl Drop for Counted {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
-
-/// Errands of one thread at once: if sessions come, they do not wait long.
-pub(crate) const ERRANDS: usize = 2;
 
 const TICK: Duration = Duration::from_secs(1);
 
@@ -214,27 +200,5 @@ mod tests {
             assert_eq!(told.recv().unwrap(), (vec![number], numbers.clone()));
         }
         drop(threads);
-    }
-
-    #[test]
-    fn errands_are_for_threads_without_sessions() {
-        let (threads, workers) = start().unwrap();
-        let (tell, told) = mpsc::channel();
-        let errand = |tell: mpsc::Sender<()>| async move {
-            let _tell = tell;
-            std::future::pending().await
-        };
-        for _ in 0..ERRANDS * count() {
-            assert!(workers.errand(errand(tell.clone())).is_none());
-        }
-        assert!(workers.errand(errand(tell.clone())).is_some());
-        drop((threads, tell));
-        assert_eq!(told.recv(), Err(mpsc::RecvError));
-
-        let (_threads, workers) = start().unwrap();
-        for _ in 0..count() {
-            workers.spawn(0, None, std::future::pending);
-        }
-        assert!(workers.errand(async {}).is_some());
     }
 }
