@@ -65,7 +65,9 @@ fn write(waiting: &Receiver<Line>, lost: &AtomicU64, mut to: impl Write) {
             return;
         }
         // Who says something meanwhile need not wake this thread, which would cost a session more than all the rest.
-        thread::sleep(GATHERING);
+        if text.len() < CHUNK {
+            thread::sleep(GATHERING);
+        }
     }
 }
 
@@ -116,6 +118,19 @@ mod tests {
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
         }
+    }
+
+    #[test]
+    fn many_lines_do_not_wait_for_more() {
+        let ((lines, waiting), (written, writes)) = (sync_channel(MAX_WAITING), channel());
+        let line = vec![b'x'; 500];
+        for _ in 1..MAX_WAITING {
+            lines.try_send(Line::Text(line.clone())).unwrap();
+        }
+        thread::spawn(move || write(&waiting, &AtomicU64::new(0), Writes(written)));
+        Log { lines }.finish();
+        let octets: usize = writes.try_iter().map(|written| written.len()).sum();
+        assert_eq!(octets, (MAX_WAITING - 1) * line.len());
     }
 
     #[test]

@@ -125,12 +125,6 @@ impl SessionCtx {
         self.control.as_ref().context("the session has not asked for its connection")
     }
 
-    /// The session is over: end what it has, but for the memory and the socket of the control connection, which end
-    /// with this.
-    fn release(&mut self) {
-        self.table = ResourceTable::new();
-    }
-
     /// The client, for logs.
     pub(crate) fn peer(&self) -> IpAddr {
         self.control.as_ref().map_or(Ipv4Addr::UNSPECIFIED.into(), |control| control.remote.ip())
@@ -208,7 +202,8 @@ pub(crate) async fn guest(shared: Arc<Shared>, coming: oneshot::Receiver<Arc<Con
     let ctx = store.data();
     debug!("{}: the session called its host {} times", ctx.peer(), ctx.calls);
     result.map_err(|()| anyhow::anyhow!("the guest reported an error"))?;
-    store.data_mut().release();
+    // Its handles end now; its memory, and the socket of the control connection, when it is taken down.
+    store.data_mut().table = ResourceTable::new();
     Ok(Some(store))
 }
 
