@@ -23,6 +23,7 @@ use crate::config;
 use crate::ending::Activity;
 use crate::handshake::Handshake;
 use crate::line::{Line, Relief};
+use crate::polling;
 use crate::session::SessionCtx;
 use crate::socket::Stream;
 use crate::tls::Bond;
@@ -126,7 +127,7 @@ impl Control {
                 Some(false) if self.activity.is_busy() && self.socket.has_come() => return,
                 Some(false) => {
                     // An error is found by the read that follows.
-                    let _ = self.socket.ready(Interest::READABLE).await;
+                    let _ = polling::next(&self.socket, self.socket.ready(Interest::READABLE)).await;
                     return;
                 }
                 None => shaken.await,

@@ -60,6 +60,7 @@ mod instance;
 mod line;
 mod listen;
 mod now;
+mod polling;
 mod printable;
 mod server;
 mod session;

@@ -15,6 +15,8 @@ use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 
+use crate::polling;
+
 /// The threads. When they are dropped, what still runs on them is dropped as well; so none of it may own them.
 pub(crate) struct Threads(Vec<Thread>);
 
@@ -45,6 +47,7 @@ pub(crate) fn count() -> usize {
 pub(crate) fn start() -> io::Result<(Threads, Workers)> {
     let (mut threads, mut workers) = (Threads(Vec::new()), Vec::new());
     let (all, processors) = processors()?;
+    let own = processors.len();
     for number in 0..count() {
         let runtime = Builder::new_current_thread()
             .enable_all()
@@ -66,6 +69,7 @@ pub(crate) fn start() -> io::Result<(Threads, Workers)> {
                 tokio::select! {
                     _ = ended => {}
                     never = tick() => match never {},
+                    never = polling::run(own) => match never {},
                 }
             });
             // A disk that hangs must not keep us.
@@ -126,7 +130,7 @@ impl Workers {
             return;
         };
         worker.sessions.fetch_add(1, Ordering::Relaxed);
-        let counted = Counted(worker.sessions.clone());
+        let counted = (Counted(worker.sessions.clone()), polling::Session::begin());
         worker.handle.spawn(async move {
             let _counted = counted;
             session().await;
