@@ -23,7 +23,7 @@ use crate::config;
 use crate::ending::Activity;
 use crate::handshake::Handshake;
 use crate::line::{Line, Relief};
-use crate::polling;
+use crate::polling::Quickness;
 use crate::session::SessionCtx;
 use crate::socket::Stream;
 use crate::tls::Bond;
@@ -37,6 +37,7 @@ pub(crate) struct Control {
     pub(crate) activity: Arc<Activity>,
     /// Protected from the first octet to the last.
     pub(crate) implicit: bool,
+    quickness: Quickness,
     line: Mutex<Line>,
     /// What a transfer has left, to be closed when its reply is out: the client need not wait for that.
     left: Mutex<Vec<Box<dyn Send>>>,
@@ -56,6 +57,7 @@ impl Control {
             remote: canonical(peer),
             activity: Arc::new(Activity::new()),
             implicit,
+            quickness: Quickness::default(),
             line: Mutex::default(),
             left: Mutex::default(),
             filled: Notify::new(),
@@ -127,7 +129,7 @@ impl Control {
                 Some(false) if self.activity.is_busy() && self.socket.has_come() => return,
                 Some(false) => {
                     // An error is found by the read that follows.
-                    let _ = polling::next(&self.socket, self.socket.ready(Interest::READABLE)).await;
+                    let _ = self.quickness.wait(&self.socket, self.socket.ready(Interest::READABLE)).await;
                     return;
                 }
                 None => shaken.await,

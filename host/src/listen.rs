@@ -1,10 +1,12 @@
 //! Binding sockets, with errors that say what to do.
 
 use std::io;
+use std::iter;
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::os::fd::AsRawFd;
 
 use anyhow::{Context, Result, anyhow};
+use log::debug;
 use rustix::net::sockopt;
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -15,6 +17,8 @@ use crate::config::{ActivePort, Config};
 pub(crate) fn control(address: SocketAddr, config: &Config) -> Result<StdListener> {
     let listener = listener(address, CONTROL_BACKLOG).map_err(|error| explain(&error, address))?;
     let listener = given(listener)?;
+    // From now on and not before: another program that has the port is found out.
+    sockopt::set_socket_reuseport(&listener, true)?;
     let bound = listener.local_addr()?;
     if let Some(port) = active_port(config.active_port, bound.port()) {
         try_active(SocketAddr::new(bound.ip(), port), config.active_port)?;
@@ -34,9 +38,37 @@ pub(crate) fn given(listener: StdListener) -> io::Result<StdListener> {
     Ok(listener)
 }
 
+/// This listener and, if it may have others beside it (SO_REUSEPORT), one for each of the other processors: each for the
+/// connections whose packets arrive on its own (socket(7), SO_INCOMING_CPU; before Linux 6.2, for any).
+pub(crate) fn on_each(first: StdListener, processors: &[u32]) -> Vec<StdListener> {
+    let may = sockopt::socket_reuseport(&first).unwrap_or(false);
+    let others: io::Result<Vec<_>> = processors.iter().skip(1).filter(|_| may).map(|_| another(&first)).collect();
+    let others = others.unwrap_or_else(|error| {
+        debug!("one listener for all processors: {error}");
+        Vec::new()
+    });
+    let all: Vec<_> = iter::once(first).chain(others).collect();
+    for (listener, &processor) in all.iter().zip(processors) {
+        // Without it, it is only slower.
+        let _ = sockopt::set_socket_incoming_cpu(listener, processor);
+    }
+    all
+}
+
+/// Another listener of the same address.
+fn another(first: &StdListener) -> io::Result<StdListener> {
+    let address = first.local_addr()?;
+    let socket = socket(address)?;
+    socket.set_reuse_port(true)?;
+    given(listening(socket, address, CONTROL_BACKLOG)?)
+}
+
 /// A socket that listens on `address`, and does not block.
 pub(crate) fn listener(address: SocketAddr, backlog: i32) -> io::Result<StdListener> {
-    let socket = socket(address)?;
+    listening(socket(address)?, address, backlog)
+}
+
+fn listening(socket: Socket, address: SocketAddr, backlog: i32) -> io::Result<StdListener> {
     if address.is_ipv6() {
         // IPv4 has listeners of its own: no mapped addresses, no surprises.
         socket.set_only_v6(true)?;
@@ -119,3 +151,43 @@ fn ip_text(address: SocketAddr) -> String {
 
 /// Clients that may wait to be accepted: a flood of log-ins at the start of a shift.
 const CONTROL_BACKLOG: i32 = 1024;
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, TcpStream};
+
+    use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
+    use super::*;
+
+    fn own() -> StdListener {
+        control((Ipv4Addr::LOCALHOST, 0).into(), &Config { active_port: ActivePort::Any, ..Config::default() }).unwrap()
+    }
+
+    #[test]
+    fn a_connection_comes_to_the_listener_of_its_processor_and_to_no_other_program() {
+        let before = sched_getaffinity(None).unwrap();
+        let numbers: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|&number| before.is_set(number)).collect();
+        let processors: Vec<u32> = numbers.iter().map(|&number| number.try_into().unwrap()).collect();
+        let all = on_each(own(), &processors);
+        assert_eq!(all.len(), numbers.len());
+        let address = all.first().unwrap().local_addr().unwrap();
+        assert_eq!(listener(address, 1).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        for (listener, number) in all.iter().zip(numbers) {
+            let mut only = CpuSet::new();
+            only.set(number);
+            sched_setaffinity(None, &only).unwrap();
+            for _ in 0..20 {
+                let client = TcpStream::connect(address).unwrap();
+                assert_eq!(listener.accept().unwrap().1, client.local_addr().unwrap());
+            }
+        }
+        sched_setaffinity(None, &before).unwrap();
+    }
+
+    #[test]
+    fn what_was_given_is_alone() {
+        let listener = given(StdListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap()).unwrap();
+        assert_eq!(on_each(listener, &[0, 0]).len(), 1);
+    }
+}

@@ -21,6 +21,7 @@ use crate::engine::Engine;
 use crate::events::{Events, Feed, Waiting, deliver};
 use crate::handshake::Handshake;
 use crate::instance::Pool;
+use crate::listen;
 use crate::session;
 use crate::socket::Listener;
 use crate::tls::Tls;
@@ -104,11 +105,12 @@ impl Server {
         if let Some((sink, waiting)) = self.events {
             delivering.spawn(deliver(sink, waiting, self.shared.config.limits.answer));
         }
-        let mut accepting = JoinSet::new();
+        let (mut accepting, processors) = (JoinSet::new(), pool.workers.processors());
         for (listeners, implicit) in [(self.listeners, false), (self.implicit, true)] {
             for listener in listeners {
-                for (number, worker) in pool.workers.accepting() {
-                    accepting.spawn_on(accept(pool.clone(), number, listener.try_clone()?, implicit), worker);
+                let all = listen::on_each(listener, &processors);
+                for (listener, (number, worker)) in all.into_iter().zip(pool.workers.all()) {
+                    accepting.spawn_on(accept(pool.clone(), number, listener, implicit), worker);
                 }
             }
         }

@@ -107,10 +107,14 @@ async fn tick() -> Infallible {
 }
 
 impl Workers {
-    /// Those that accept connections, by number: enough to share the work, and so few that a connection does not wake
-    /// many for one.
-    pub(crate) fn accepting(&self) -> impl Iterator<Item = (usize, &Handle)> {
-        self.0.iter().take(ACCEPTING).map(|worker| &worker.handle).enumerate()
+    /// All threads, by number.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (usize, &Handle)> {
+        self.0.iter().map(|worker| &worker.handle).enumerate()
+    }
+
+    /// The processors that they keep to.
+    pub(crate) fn processors(&self) -> Vec<u32> {
+        self.0.iter().filter_map(|worker| u32::try_from(worker.processor?).ok()).collect()
     }
 
     /// Run a session where there are fewest: on the thread of that number, which calls this, if it has none; else on that
@@ -165,9 +169,6 @@ impl Drop for Counted {
 }
 
 const TICK: Duration = Duration::from_secs(1);
-
-/// Threads that accept connections.
-const ACCEPTING: usize = 1;
 
 /// How long work that waits for a disk may go on when everything else has ended.
 const HANGING: Duration = Duration::from_secs(1);
