@@ -155,6 +155,7 @@ const CONTROL_BACKLOG: i32 = 1024;
 #[cfg(test)]
 mod tests {
     use std::net::{Ipv4Addr, TcpStream};
+    use std::thread;
 
     use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
@@ -173,13 +174,20 @@ mod tests {
         assert_eq!(all.len(), numbers.len());
         let address = all.first().unwrap().local_addr().unwrap();
         assert_eq!(listener(address, 1).unwrap_err().kind(), io::ErrorKind::AddrInUse);
-        for (listener, number) in all.iter().zip(numbers) {
+        for (at, number) in numbers.into_iter().enumerate() {
             let mut only = CpuSet::new();
             only.set(number);
             sched_setaffinity(None, &only).unwrap();
             for _ in 0..20 {
-                let client = TcpStream::connect(address).unwrap();
-                assert_eq!(listener.accept().unwrap().1, client.local_addr().unwrap());
+                let _client = TcpStream::connect(address).unwrap();
+                // The kernel may be late with the last packet.
+                let came = loop {
+                    if let Some(at) = all.iter().position(|listener| listener.accept().is_ok()) {
+                        break at;
+                    }
+                    thread::yield_now();
+                };
+                assert_eq!(came, at);
             }
         }
         sched_setaffinity(None, &before).unwrap();

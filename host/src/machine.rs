@@ -1,6 +1,7 @@
 //! What the machine must allow for so many sessions, asked for or at least said at the start.
 
 use std::fs;
+use std::thread;
 
 use log::warn;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -8,7 +9,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 /// Raise what may be raised; warn of what may not.
 pub(crate) fn prepare(connections: usize) {
     let connections = connections as u64;
-    let files = connections * FILES_PER_SESSION + FILES_OF_THE_SERVER;
+    let processors = thread::available_parallelism().map_or(1, |count| count.get() as u64);
+    let files = connections * FILES_PER_SESSION + processors * FILES_PER_PROCESSOR + FILES_OF_THE_SERVER;
     let limit = getrlimit(Resource::Nofile);
     if limit.current.is_some_and(|current| current < files) {
         let wanted = limit.maximum.map_or(files, |maximum| files.min(maximum));
@@ -28,6 +30,9 @@ const MAX_MAP_COUNT: &str = "/proc/sys/vm/max_map_count";
 
 /// Control connection, data port or connection, directory (twice), and two files with their directory (a copy).
 const FILES_PER_SESSION: u64 = 7;
+
+/// Of its thread's runtime, and the listeners of a few addresses.
+const FILES_PER_PROCESSOR: u64 = 16;
 
 /// Listeners, the runtime's own, the root, standard streams.
 const FILES_OF_THE_SERVER: u64 = 64;
