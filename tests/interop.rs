@@ -34,7 +34,7 @@ use program::command;
 use tempfile::{TempDir, tempdir};
 
 /// What clients are tried against.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 enum Server {
     /// `wasi-ftpd`.
     Program,
@@ -53,6 +53,14 @@ impl Server {
 
     fn has(self, what: &str) -> bool {
         !self.lacks().split(' ').any(|word| word == what)
+    }
+
+    /// Files to be stored: `most`, or fewer where Nagle's algorithm holds back each reply.
+    fn files(self, most: usize) -> usize {
+        match self {
+            Self::Program => most,
+            Self::Component => most.min(60),
+        }
     }
 }
 
@@ -161,9 +169,7 @@ fn lftp_mirrors_up_and_down(server: Server) {
             return;
         }
         let (up, down) = (local.path().join("up"), local.path().join("down"));
-        // Nagle's algorithm makes small uploads slow there.
-        let count = if server == Server::Component { 200 } else { 1000 };
-        tree::make(&up, count, server.has("octets"));
+        tree::make(&up, server.files(1000), server.has("octets"));
         let url = format!("ftp://{}", serve.addresses[index]);
         let settings = format!("set ftp:passive-mode {passive}; set ftp:use-mode-z {deflated}");
         let lftp = |script: &str| lftp(&url, &settings, script);
@@ -214,7 +220,7 @@ fn ncftp_up_and_down(server: Server) {
     let Some((root, local, serve)) = scratch(server) else { return };
     let Some(_) = client("ncftpput") else { return };
     let up = local.path().join("up");
-    tree::make(&up, 200, server.has("octets"));
+    tree::make(&up, server.files(200), server.has("octets"));
     for mode in ["-F", "-E"] {
         let login = ["-u", "u", "-p", "p", "-P", serve.port(0), "-V", mode, "-t", "20", "-r", "1"];
         run(client("ncftpput").unwrap().args(login).args(["-R", "-m", "127.0.0.1", mode]).arg(&up));
@@ -318,7 +324,7 @@ fn rclone_syncs_up_and_down(server: Server) {
     let Some((root, local, serve)) = scratch(server) else { return };
     let Some(_) = client("rclone") else { return };
     let (up, served) = (local.path().join("up"), root.path().join("tree"));
-    tree::make(&up, 200, server.has("octets"));
+    tree::make(&up, server.files(200), server.has("octets"));
     fs::write(up.join("large"), tree::octets()).unwrap();
     // `LIST -a` tells no seconds, so that times there are no help.
     for (index, host, modes, compare) in [

@@ -1,7 +1,5 @@
 //! One engine for all sessions: the compiled component, and a fresh instance of it for each.
 
-use std::time::Duration;
-
 use anyhow::Result;
 use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
 use wasmtime::error::Context;
@@ -12,6 +10,7 @@ use wasmtime_wasi::p2::bindings::{CommandPre, cli, clocks};
 
 use crate::bindings::ftpd::server::{accounts, charsets, control, data, events, storage};
 use crate::bindings::wasi::logging::logging;
+use crate::epochs::{Epochs, Running};
 use crate::session::SessionCtx;
 use crate::tunables;
 
@@ -19,6 +18,7 @@ use crate::tunables;
 pub(crate) struct Engine {
     wasmtime: Wasmtime,
     session: CommandPre<SessionCtx>,
+    epochs: Epochs,
 }
 
 impl Engine {
@@ -43,8 +43,7 @@ impl Engine {
         let mut linker = Linker::new(&wasmtime);
         add_to_linker(&mut linker)?;
         let instance: InstancePre<SessionCtx> = linker.instantiate_pre(component)?;
-        tick(&wasmtime)?;
-        Ok(Self { wasmtime, session: CommandPre::new(instance)? })
+        Ok(Self { epochs: epochs(&wasmtime)?, wasmtime, session: CommandPre::new(instance)? })
     }
 
     pub(crate) fn wasmtime(&self) -> &Wasmtime {
@@ -54,18 +53,17 @@ impl Engine {
     pub(crate) fn session(&self) -> &CommandPre<SessionCtx> {
         &self.session
     }
+
+    /// Instances may run until this is dropped, and no longer than an epoch without others having their turn.
+    pub(crate) fn running(&self) -> Running {
+        self.epochs.running()
+    }
 }
 
-/// Ask running guests of this engine again and again to let others run, from a thread that ends with it.
-pub(crate) fn tick(wasmtime: &Wasmtime) -> Result<()> {
-    let ticking = wasmtime.weak();
-    std::thread::Builder::new().name("epoch".to_owned()).spawn(move || {
-        while let Some(engine) = ticking.upgrade() {
-            engine.increment_epoch();
-            std::thread::sleep(EPOCH);
-        }
-    })?;
-    Ok(())
+/// The epochs of an engine.
+pub(crate) fn epochs(wasmtime: &Wasmtime) -> Result<Epochs> {
+    let wasmtime = wasmtime.clone();
+    Epochs::start(move || wasmtime.increment_epoch())
 }
 
 fn wasmtime(instances: usize) -> Result<Wasmtime> {
@@ -119,9 +117,6 @@ pub static SESSION_COMPONENT: &[u8] = include_bytes!(env!("SESSION_WASM"));
 
 /// The same, compiled by the build script.
 static COMPILED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/session.cwasm"));
-
-/// How often a running guest is asked to let others run.
-const EPOCH: Duration = Duration::from_millis(10);
 
 /// The component's own instance and the adapters that the linker makes around it.
 const CORE_INSTANCES: u32 = 8;

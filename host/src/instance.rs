@@ -70,6 +70,7 @@ impl Pool {
     /// left.
     async fn make(self: Arc<Self>, enough: usize, _making: OwnedSemaphorePermit) {
         self.take_down();
+        let _running = self.shared.engine.running();
         while self.idle().waiting.len() < enough {
             let mut instance = Instance::new(self.shared.clone());
             let waits = poll_fn(|context| Poll::Ready(instance.guest.as_mut().poll(context).is_pending())).await;

@@ -55,6 +55,7 @@ mod control;
 mod data;
 mod ending;
 mod engine;
+mod epochs;
 mod handshake;
 mod instance;
 mod line;

@@ -163,6 +163,7 @@ pub(crate) async fn run(pool: &Arc<Pool>, control: Arc<Control>, mut stop: watch
         events.record(peer, None, What::Connected).await;
     }
     let limits = &shared.config.limits;
+    let _running = shared.engine.running();
     let ended = tokio::select! {
         ended = pool.take().serve(control.clone()) => ended,
         () = control.activity.watch(limits, &mut stop) => Err(anyhow::anyhow!("did not end when told to")),

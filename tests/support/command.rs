@@ -40,15 +40,15 @@ pub fn start(root: &Path) -> Option<Serve> {
     serving(root).map(|mut command| Serve::run(command.args(options)))
 }
 
-/// The component, built by a cargo of its own, with a target directory of its own: the outer one is in use.
+/// The component, as the README has it built.
 pub static COMPONENT: LazyLock<PathBuf> = LazyLock::new(|| {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("component");
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
     let status = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--profile", "component", "--package", "wasi-ftpd", "--bin", "command"])
-        .args(["--target", "wasm32-wasip2", "--manifest-path"])
+        .args(["build", "--quiet", "--profile", "component", "--bin", "command", "--target", "wasm32-wasip2"])
+        .arg("--manifest-path")
         .arg(workspace().join("Cargo.toml"))
         .arg("--target-dir")
-        .arg(&target)
+        .arg(target)
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .env_remove("RUSTFLAGS")
         .status()

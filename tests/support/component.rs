@@ -12,6 +12,9 @@ pub fn component(package: &str) -> Vec<u8> {
     let target = components.ancestors().nth(2).unwrap();
     let status = Command::new(env!("CARGO"))
         .args(["build", "--quiet", "--profile", "component", "--target", "wasm32-wasip2", "--package", package])
+        // From where the build script does, or features would differ.
+        .arg("--manifest-path")
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"))
         .arg("--target-dir")
         .arg(target)
         .env_remove("CARGO_ENCODED_RUSTFLAGS")

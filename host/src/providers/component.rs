@@ -14,6 +14,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use super::log::Lines;
 use super::{Settings, cache};
+use crate::epochs::Epochs;
 use crate::{engine, tunables, watch};
 
 /// A component in its present form: `T` makes instances of it.
@@ -21,6 +22,7 @@ pub(super) struct Loaded<T> {
     settings: Settings,
     permissions: FsPerms,
     engine: Engine,
+    epochs: Epochs,
     linker: Linker<Ctx>,
     form: fn(InstancePre<Ctx>) -> wasmtime::Result<T>,
     current: Mutex<Arc<T>>,
@@ -52,10 +54,10 @@ impl<T: Send + Sync + 'static> Loaded<T> {
         let mut linker = Linker::new(&engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
         let current = Mutex::new(Arc::new(load(&settings, &engine, &linker, form)?));
-        let loaded = Self { settings, permissions, engine, linker, form, current };
+        let epochs = engine::epochs(&engine)?;
+        let loaded = Self { settings, permissions, engine, epochs, linker, form, current };
         // A directory that is missing is found now, not at the first call.
         loaded.store()?;
-        engine::tick(&loaded.engine)?;
         Ok(loaded)
     }
 
@@ -104,6 +106,7 @@ impl<T: Send + Sync + 'static> Loaded<T> {
     /// What a call answers, unless it takes too long. After an error, its store can be used no more.
     pub(super) async fn within<R>(&self, call: impl Future<Output = wasmtime::Result<R>>) -> Result<R> {
         let Settings { component, time, .. } = &self.settings;
+        let _running = self.epochs.running();
         let answer = match timeout(*time, call).await {
             Ok(answer) => answer.map_err(anyhow::Error::from),
             Err(_) => Err(anyhow::anyhow!("no answer in {} seconds", Duration::as_secs_f32(time))),
