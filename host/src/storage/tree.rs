@@ -171,6 +171,7 @@ impl Tree {
 
     pub(super) async fn remove_file(self, path: Vec<u8>) -> Result<(), Error> {
         match self {
+            Self::Local(volume) if goes_slowly(&volume, &path) => elsewhere(move || volume.remove_file(&path)).await,
             Self::Local(volume) => blocking(move || volume.remove_file(&path)).await,
             Self::Other(mount) => mount.remove_file(&path).await,
         }
@@ -192,6 +193,7 @@ impl Tree {
 
     pub(super) async fn rename(self, from: Vec<u8>, to: Vec<u8>) -> Result<(), Error> {
         match self {
+            Self::Local(volume) if goes_slowly(&volume, &to) => elsewhere(move || volume.rename(&from, &to)).await,
             Self::Local(volume) => blocking(move || volume.rename(&from, &to)).await,
             Self::Other(mount) => mount.rename(&from, &to).await,
         }
@@ -351,6 +353,17 @@ impl Pollable for AnyWork {
     }
 }
 
+/// Whether `path` is a large file, for which others on this thread would wait until its octets are gone.
+fn goes_slowly(volume: &Volume, path: &[u8]) -> bool {
+    pace::is_quick() && pace::timed(|| volume.is_large(path))
+}
+
+/// Do `work`, which takes long.
+async fn elsewhere<T: Send + 'static>(work: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Error> {
+    // It ends early only if it panics.
+    spawn_blocking(work).await.unwrap_or(Err(Error::Io))
+}
+
 /// Do `work`, which may wait for a disk.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Error> {
     // It ends early only if it panics.
@@ -364,11 +377,49 @@ const AHEAD: usize = 2;
 mod tests {
     use std::collections::BTreeSet;
     use std::fs;
+    use std::future::poll_fn;
+    use std::pin::pin;
+    use std::task::Poll;
 
     use super::*;
     use crate::storage::scratch;
+    use crate::storage::volume::LARGE;
 
     const FILES: usize = 3000;
+
+    /// Whether this thread does it itself.
+    async fn is_done_here(work: impl Future<Output = Result<(), Error>>) -> bool {
+        let mut work = pin!(work);
+        let here = poll_fn(|context| Poll::Ready(work.as_mut().poll(context).is_ready())).await;
+        if !here {
+            work.await.unwrap();
+        }
+        here
+    }
+
+    #[tokio::test]
+    async fn a_large_file_goes_elsewhere() {
+        let (root, volume) = scratch();
+        let make = |name: &str, size| {
+            let file = fs::File::create(root.path().join(name)).unwrap();
+            file.set_len(size).unwrap();
+        };
+        let tree = || Tree::Local(volume.clone());
+        // Where the disk was slow just now, everything does.
+        let goes_here = |here: bool| here || !pace::is_quick();
+        for (size, large) in [(LARGE, false), (LARGE + 1, true)] {
+            make("there", size);
+            make("new", 1);
+            let here = is_done_here(tree().rename(b"/new".to_vec(), b"/there".to_vec())).await;
+            assert!(if large { !here } else { goes_here(here) });
+            assert_eq!(fs::metadata(root.path().join("there")).unwrap().len(), 1);
+            make("there", size);
+            assert!(goes_here(is_done_here(tree().rename(b"/there".to_vec(), b"/new".to_vec())).await));
+            let here = is_done_here(tree().remove_file(b"/new".to_vec())).await;
+            assert!(if large { !here } else { goes_here(here) });
+            assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);
+        }
+    }
 
     #[tokio::test]
     async fn what_is_read_ahead_is_lost_by_nobody() {

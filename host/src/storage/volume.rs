@@ -87,6 +87,12 @@ impl Volume {
         cached(self.look(Path::new(path)?, ResolveFlags::CACHED))
     }
 
+    /// Whether the octets of what is there take long to go.
+    pub(super) fn is_large(&self, path: &[u8]) -> bool {
+        let there = Path::new(path).ok().and_then(|path| self.look(path, ResolveFlags::empty()).ok());
+        there.is_some_and(|there| there.size > LARGE)
+    }
+
     /// The entries of a directory.
     pub fn list(&self, path: &[u8]) -> Result<Directory, Error> {
         self.permissions.allow(Permissions::LIST)?;
@@ -280,6 +286,9 @@ pub(super) const OPEN: OFlags = OFlags::NONBLOCK.union(OFlags::NOCTTY).union(OFl
 /// openat2 gives up (EAGAIN) when anything at all is renamed while it climbs a `..` in a link. So
 /// many times in a row is rare even on a busy machine; then the answer is `Busy`.
 const RESOLVE_ATTEMPTS: u32 = 32;
+
+/// Octets of a file that takes long to go: about a millisecond.
+pub(super) const LARGE: u64 = 8 * 1024 * 1024;
 
 /// What most systems have: others may read, and only the owner may change.
 pub const UMASK: u32 = 0o022;

@@ -8,7 +8,7 @@ use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, accessat, fchmod, openat};
 use rustix::io::{Errno, retry_on_intr};
 use rustix::time::{ClockId, clock_gettime};
 
-use super::{OPEN, Volume, cached};
+use super::{LARGE, OPEN, Volume, cached};
 use crate::storage::file::regular;
 use crate::storage::hidden::{NUMBERS, acquire, hidden, lock};
 use crate::storage::path::Path;
@@ -234,9 +234,6 @@ fn is_fresh(left: &OwnedFd) -> Result<bool, Errno> {
 
 /// Seconds after which nobody remembers what was cut short: a day. Then the name is as if it had never been.
 const FRESH: i64 = 86_400;
-
-/// Octets of a file that takes long to go: about a millisecond.
-const LARGE: u64 = 8 * 1024 * 1024;
 
 /// How often in a row a file may be replaced between its being opened and locked.
 const ATTEMPTS: u32 = 8;
