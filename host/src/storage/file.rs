@@ -11,6 +11,7 @@ use rustix::fs::{
 use rustix::io::{Errno, dup, pread, pwrite, retry_on_intr, write};
 
 use super::upload::Upload;
+use super::volume::LARGE;
 use super::{Attributes, Error, Kind};
 
 /// An open regular file. Clones share it, so that a transfer keeps the file that the guest has dropped.
@@ -63,8 +64,8 @@ enum Mode {
 #[derive(Debug)]
 struct Position {
     at: u64,
-    /// What lies behind `at` has still to go.
-    cut: bool,
+    /// Octets that lie behind `at` and have still to go.
+    behind: u64,
 }
 
 impl File {
@@ -76,7 +77,7 @@ impl File {
 
     /// Take a locked descriptor of a regular file of `size` octets, to write from `at`.
     pub(super) fn writer(descriptor: OwnedFd, at: u64, size: u64, upload: Option<Upload>, fsync: bool) -> Self {
-        Self::new(descriptor, Mode::Write(Mutex::new(Position { at, cut: size > at })), upload, fsync)
+        Self::new(descriptor, Mode::Write(Mutex::new(Position { at, behind: size.saturating_sub(at) })), upload, fsync)
     }
 
     /// Take a locked descriptor of a regular file that was opened to append.
@@ -224,9 +225,16 @@ impl File {
         }
     }
 
-    /// Whether [`finish`](Self::finish) waits for the disk, however quick that is.
-    pub(super) fn waits_for_disk(&self) -> bool {
-        self.0.fsync && !matches!(self.0.mode, Mode::Read)
+    /// Whether [`finish`](Self::finish) takes long, however quick the disk is.
+    pub(super) fn finishes_slowly(&self) -> bool {
+        self.cuts_slowly() || self.0.fsync && !matches!(self.0.mode, Mode::Read)
+    }
+
+    /// Whether the first octets to be written take the place of so many that it takes long.
+    pub(crate) fn cuts_slowly(&self) -> bool {
+        let Mode::Write(position) = &self.0.mode else { return false };
+        // Who writes has cut it.
+        position.try_lock().is_ok_and(|position| position.behind > LARGE)
     }
 
     /// The file that this one has replaced, if it is large. It goes when this is dropped, which takes long.
@@ -252,9 +260,9 @@ impl File {
     }
 
     fn cut(&self, position: &mut Position) -> Result<(), Error> {
-        if position.cut {
+        if position.behind > 0 {
             retry_on_intr(|| ftruncate(self, position.at))?;
-            position.cut = false;
+            position.behind = 0;
         }
         Ok(())
     }
@@ -316,6 +324,20 @@ mod tests {
     }
 
     #[test]
+    fn slow_to_cut_if_much_goes() {
+        let (root, volume) = scratch();
+        let path = root.path().join("f");
+        for (more, slow) in [(0, false), (1, true)] {
+            fs::File::create(&path).unwrap().set_len(4 + LARGE + more).unwrap();
+            let file = volume.open(b"/f", Access::Resume(4)).unwrap();
+            assert_eq!((file.cuts_slowly(), file.finishes_slowly()), (slow, slow));
+            file.write(b"ab").unwrap();
+            assert!(!file.cuts_slowly() && !file.finishes_slowly());
+            assert_eq!(file.size(), Ok(6));
+        }
+    }
+
+    #[test]
     fn cut_by_the_first_octets_and_not_before() {
         let (root, volume) = scratch();
         let path = root.path().join("f");
@@ -372,7 +394,7 @@ mod tests {
             let path = format!("/{access:?}");
             let file = volume.clone().with_fsync(fsync).open(path.as_bytes(), access).unwrap();
             file.write(&[1; 100_000]).unwrap();
-            assert_eq!(file.waits_for_disk(), fsync);
+            assert_eq!(file.finishes_slowly(), fsync);
             file.finish().unwrap();
             let Some(unwritten) = unwritten(file.as_fd()) else { return };
             assert!((unwritten == 0) == fsync || is_in_memory(&file).unwrap(), "{unwritten} pages of {path}");

@@ -250,6 +250,7 @@ impl OpenFile {
 
     pub(super) async fn write(self, octets: Vec<u8>) -> Result<(), Error> {
         match self {
+            Self::Local(file) if file.cuts_slowly() => elsewhere(move || file.write(&octets)).await,
             Self::Local(file) => blocking(move || file.write(&octets)).await,
             Self::Other(file) => file.write(&octets).await,
         }
@@ -258,7 +259,7 @@ impl OpenFile {
     /// Another storage keeps no room.
     pub(super) async fn reserve(self, length: u64) -> Result<(), Error> {
         match self {
-            Self::Local(file) => spawn_blocking(move || file.reserve(length)).await.unwrap_or(Err(Error::Io)),
+            Self::Local(file) => elsewhere(move || file.reserve(length)).await,
             Self::Other(_) => Ok(()),
         }
     }
@@ -274,8 +275,8 @@ impl OpenFile {
         match self {
             Self::Local(file) => {
                 let last = file.clone();
-                let finished = match file.waits_for_disk() {
-                    true => spawn_blocking(move || file.finish()).await.unwrap_or(Err(Error::Io)),
+                let finished = match file.finishes_slowly() {
+                    true => elsewhere(move || file.finish()).await,
                     false => blocking(move || file.finish()).await,
                 };
                 if let Some(old) = last.replaced() {
@@ -353,7 +354,7 @@ impl Pollable for AnyWork {
     }
 }
 
-/// Whether `path` is a large file, for which others on this thread would wait until its octets are gone.
+/// Whether others on this thread would wait until the octets of `path` are gone.
 fn goes_slowly(volume: &Volume, path: &[u8]) -> bool {
     pace::is_quick() && pace::timed(|| volume.is_large(path))
 }
@@ -379,7 +380,10 @@ mod tests {
     use std::fs;
     use std::future::poll_fn;
     use std::pin::pin;
+    use std::sync::mpsc;
     use std::task::Poll;
+
+    use tokio::runtime::Builder;
 
     use super::*;
     use crate::storage::scratch;
@@ -387,36 +391,52 @@ mod tests {
 
     const FILES: usize = 3000;
 
-    /// Whether this thread does it itself.
+    type Working = Pin<Box<dyn Future<Output = Result<(), Error>>>>;
+
+    /// Whether this thread does it itself: the only one that may wait is held meanwhile.
     async fn is_done_here(work: impl Future<Output = Result<(), Error>>) -> bool {
+        let (release, held) = mpsc::channel::<()>();
+        let holder = spawn_blocking(move || held.recv());
         let mut work = pin!(work);
         let here = poll_fn(|context| Poll::Ready(work.as_mut().poll(context).is_ready())).await;
+        drop(release);
         if !here {
             work.await.unwrap();
         }
+        let _ = holder.await.unwrap();
         here
     }
 
-    #[tokio::test]
-    async fn a_large_file_goes_elsewhere() {
+    #[test]
+    fn a_large_file_goes_elsewhere() {
+        let runtime = Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
+        runtime.block_on(large_files());
+    }
+
+    async fn large_files() {
         let (root, volume) = scratch();
-        let make = |name: &str, size| {
-            let file = fs::File::create(root.path().join(name)).unwrap();
-            file.set_len(size).unwrap();
-        };
+        let make = |name: &str, size| fs::File::create(root.path().join(name)).unwrap().set_len(size).unwrap();
         let tree = || Tree::Local(volume.clone());
-        // Where the disk was slow just now, everything does.
-        let goes_here = |here: bool| here || !pace::is_quick();
         for (size, large) in [(LARGE, false), (LARGE + 1, true)] {
+            // Where the disk was slow just now, all do.
+            let is_right = |here: bool| if large { !here } else { here || !pace::is_quick() };
             make("there", size);
             make("new", 1);
-            let here = is_done_here(tree().rename(b"/new".to_vec(), b"/there".to_vec())).await;
-            assert!(if large { !here } else { goes_here(here) });
+            assert!(is_right(is_done_here(tree().rename(b"/new".to_vec(), b"/there".to_vec())).await));
             assert_eq!(fs::metadata(root.path().join("there")).unwrap().len(), 1);
-            make("there", size);
-            assert!(goes_here(is_done_here(tree().rename(b"/there".to_vec(), b"/new".to_vec())).await));
-            let here = is_done_here(tree().remove_file(b"/new".to_vec())).await;
-            assert!(if large { !here } else { goes_here(here) });
+            for name in ["there", ".in.there."] {
+                make(name, size);
+                assert!(is_right(is_done_here(tree().remove_file(b"/there".to_vec())).await));
+            }
+            let works: [fn(OpenFile) -> Working; 2] =
+                [|file| Box::pin(file.write(b"octets".to_vec())), |file| Box::pin(file.finish())];
+            for work in works {
+                make(".in.there.", size);
+                let file = tree().open(b"/there".to_vec(), Access::Replace).await.unwrap();
+                assert!(is_right(is_done_here(work(file.clone())).await));
+                file.discard();
+            }
+            let _ = tree().remove_file(b"/there".to_vec()).await;
             assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);
         }
     }

@@ -87,10 +87,13 @@ impl Volume {
         cached(self.look(Path::new(path)?, ResolveFlags::CACHED))
     }
 
-    /// Whether the octets of what is there take long to go.
+    /// Whether the octets of what is there, finished or not, take long to go.
     pub(super) fn is_large(&self, path: &[u8]) -> bool {
-        let there = Path::new(path).ok().and_then(|path| self.look(path, ResolveFlags::empty()).ok());
-        there.is_some_and(|there| there.size > LARGE)
+        let Ok((directory, name)) = Path::new(path).and_then(|path| self.parent(path, Error::NotFile)) else {
+            return false;
+        };
+        let size = |name: &[u8]| Attributes::of(&directory, name, AtFlags::empty()).map_or(0, |there| there.size);
+        size(name).max(size(&hidden(name, 0))) > LARGE
     }
 
     /// The entries of a directory.

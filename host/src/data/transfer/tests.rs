@@ -230,6 +230,24 @@ async fn an_upload_to_a_slow_disk_is_whole() {
 }
 
 #[tokio::test]
+async fn what_goes_slowly_keeps_nobody_waiting() {
+    let (root, volume) = scratch();
+    fs::File::create(root.path().join("f")).unwrap().set_len(1 << 30).unwrap();
+    let (socket, mut client) = connection().await;
+    let file = volume.open(b"/f", Access::Resume(1)).unwrap();
+    let mut transfer = Transfer::receive(socket, file.clone(), Arc::default());
+    client.write_all(b"octets").await.unwrap();
+    client.shutdown().await.unwrap();
+    while !matches!(&transfer.way, Way::Receive(receiving) if receiving.is_writing()) {
+        assert_eq!(transfer.count(), 0, "written by this thread");
+        transfer.step().await;
+    }
+    transfer.ready().await;
+    assert_eq!(transfer.finish().unwrap(), 6);
+    assert_eq!(fs::read(root.path().join("f")).unwrap(), b"\0octets");
+}
+
+#[tokio::test]
 async fn a_stopped_upload_is_gone_before_anybody_looks() {
     let (root, volume) = scratch();
     let volume = volume.with_unfinished(Unfinished::Delete);
