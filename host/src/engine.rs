@@ -43,7 +43,7 @@ impl Engine {
         let mut linker = Linker::new(&wasmtime);
         add_to_linker(&mut linker)?;
         let instance: InstancePre<SessionCtx> = linker.instantiate_pre(component)?;
-        Ok(Self { epochs: epochs(&wasmtime)?, wasmtime, session: CommandPre::new(instance)? })
+        Ok(Self { epochs: Epochs::of(&wasmtime)?, wasmtime, session: CommandPre::new(instance)? })
     }
 
     pub(crate) fn wasmtime(&self) -> &Wasmtime {
@@ -58,12 +58,6 @@ impl Engine {
     pub(crate) fn running(&self) -> Running {
         self.epochs.running()
     }
-}
-
-/// The epochs of an engine.
-pub(crate) fn epochs(wasmtime: &Wasmtime) -> Result<Epochs> {
-    let wasmtime = wasmtime.clone();
-    Epochs::start(move || wasmtime.increment_epoch())
 }
 
 fn wasmtime(instances: usize) -> Result<Wasmtime> {

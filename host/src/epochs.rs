@@ -6,6 +6,7 @@ use std::thread::{self, Thread};
 use std::time::Duration;
 
 use anyhow::Result;
+use wasmtime::Engine;
 
 /// Of one engine: a thread that begins them while guests may run, and sleeps otherwise.
 pub(crate) struct Epochs {
@@ -22,11 +23,16 @@ struct Guests {
 }
 
 impl Epochs {
-    /// `next` begins the next epoch.
-    pub(crate) fn start(next: impl Fn() + Send + 'static) -> Result<Self> {
+    pub(crate) fn of(engine: &Engine) -> Result<Self> {
+        let engine = engine.clone();
+        Self::start(move || engine.increment_epoch())
+    }
+
+    /// `next` begins the next one.
+    fn start(next: impl Fn() + Send + 'static) -> Result<Self> {
         let guests = Arc::<Guests>::default();
         let theirs = guests.clone();
-        let thread = thread::Builder::new().name("epoch".to_owned()).spawn(move || theirs.count(next))?;
+        let thread = thread::Builder::new().name("epoch".to_owned()).spawn(move || theirs.run(next))?;
         Ok(Self { guests, thread: thread.thread().clone() })
     }
 
@@ -47,7 +53,8 @@ impl Drop for Epochs {
 }
 
 impl Guests {
-    fn count(&self, next: impl Fn()) {
+    /// The thread.
+    fn run(&self, next: impl Fn()) {
         let mut idle = 0;
         while !self.over.load(Ordering::SeqCst) {
             if self.running.load(Ordering::SeqCst) > 0 {
@@ -108,6 +115,9 @@ mod tests {
             until(|| !pass());
             let [one, other] = [epochs.running(), epochs.running()];
             until(pass);
+            // Another comes before the thread sleeps.
+            drop((one, other));
+            let [one, other] = [epochs.running(), epochs.running()];
             drop(one);
             thread::sleep(2 * LINGER * EPOCH);
             until(pass);

@@ -15,7 +15,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use super::log::Lines;
 use super::{Settings, cache};
 use crate::epochs::Epochs;
-use crate::{engine, tunables, watch};
+use crate::{tunables, watch};
 
 /// A component in its present form: `T` makes instances of it.
 pub(super) struct Loaded<T> {
@@ -54,7 +54,7 @@ impl<T: Send + Sync + 'static> Loaded<T> {
         let mut linker = Linker::new(&engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
         let current = Mutex::new(Arc::new(load(&settings, &engine, &linker, form)?));
-        let epochs = engine::epochs(&engine)?;
+        let epochs = Epochs::of(&engine)?;
         let loaded = Self { settings, permissions, engine, epochs, linker, form, current };
         // A directory that is missing is found now, not at the first call.
         loaded.store()?;

@@ -11,8 +11,7 @@ use rustix::fs::{
 use rustix::io::{Errno, dup, pread, pwrite, retry_on_intr, write};
 
 use super::upload::Upload;
-use super::volume::LARGE;
-use super::{Attributes, Error, Kind};
+use super::{Attributes, Error, Kind, LARGE};
 
 /// An open regular file. Clones share it, so that a transfer keeps the file that the guest has dropped.
 #[derive(Clone, Debug)]
@@ -54,7 +53,10 @@ impl Inner {
 
 #[derive(Debug)]
 enum Mode {
-    Read,
+    /// `size`: in octets, when it was opened.
+    Read {
+        size: u64,
+    },
     Write(Mutex<Position>),
     /// The descriptor is O_APPEND: the kernel finds the end at each write.
     Append,
@@ -71,8 +73,8 @@ struct Position {
 impl File {
     /// Take a descriptor that was opened to read. Error `NotFile`.
     pub(super) fn reader(descriptor: OwnedFd) -> Result<Self, Error> {
-        regular(&descriptor)?;
-        Ok(Self::new(descriptor, Mode::Read, None, false))
+        let size = regular(&descriptor)?.size;
+        Ok(Self::new(descriptor, Mode::Read { size }, None, false))
     }
 
     /// Take a locked descriptor of a regular file of `size` octets, to write from `at`.
@@ -97,7 +99,7 @@ impl File {
     /// Up to `length` octets from `offset`, [`READ_MAX`] at most; none at the end. Error `Denied` if the
     /// file is open for writing.
     pub fn read(&self, offset: u64, length: u32) -> Result<Vec<u8>, Error> {
-        if !matches!(self.0.mode, Mode::Read) {
+        if !matches!(self.0.mode, Mode::Read { .. }) {
             return Err(Error::Denied);
         }
         // The kernel counts in a signed number, and no file reaches beyond that.
@@ -117,7 +119,7 @@ impl File {
     /// `Denied` if the file is open for reading.
     pub fn write(&self, mut octets: &[u8]) -> Result<(), Error> {
         match &self.0.mode {
-            Mode::Read => Err(Error::Denied),
+            Mode::Read { .. } => Err(Error::Denied),
             Mode::Write(position) => {
                 let mut position = position.lock().unwrap_or_else(PoisonError::into_inner);
                 while !octets.is_empty() {
@@ -141,7 +143,7 @@ impl File {
     /// before; tell how many. Error `Denied` unless `source` is open to read and this to write; `Io` at the
     /// end of `source`.
     pub(super) fn copy(&self, source: &Self, offset: u64, length: usize) -> Result<usize, Error> {
-        if let (Mode::Read, Mode::Write(position)) = (&source.0.mode, &self.0.mode) {
+        if let (Mode::Read { .. }, Mode::Write(position)) = (&source.0.mode, &self.0.mode) {
             let mut position = position.lock().unwrap_or_else(PoisonError::into_inner);
             self.cut(&mut position)?;
             let (mut from, mut to) = (offset, position.at);
@@ -164,7 +166,7 @@ impl File {
     /// so is no error. Errors: `NoSpace` if there is not so much; `Denied` if the file is open for reading.
     pub fn reserve(&self, length: u64) -> Result<(), Error> {
         let at = match &self.0.mode {
-            Mode::Read => return Err(Error::Denied),
+            Mode::Read { .. } => return Err(Error::Denied),
             Mode::Write(position) => position.lock().unwrap_or_else(PoisonError::into_inner).at,
             Mode::Append => self.size()?,
         };
@@ -195,7 +197,7 @@ impl File {
     /// power cut.
     pub fn finish(&self) -> Result<(), Error> {
         match &self.0.mode {
-            Mode::Read => return Ok(()),
+            Mode::Read { .. } => return Ok(()),
             Mode::Write(position) => self.cut(&mut position.lock().unwrap_or_else(PoisonError::into_inner))?,
             Mode::Append => {}
         }
@@ -227,14 +229,32 @@ impl File {
 
     /// Whether [`finish`](Self::finish) takes long, however quick the disk is.
     pub(super) fn finishes_slowly(&self) -> bool {
-        self.cuts_slowly() || self.0.fsync && !matches!(self.0.mode, Mode::Read)
+        self.cuts_slowly() || self.has_reserved() || self.0.fsync && !matches!(self.0.mode, Mode::Read { .. })
     }
 
     /// Whether the first octets to be written take the place of so many that it takes long.
     pub(crate) fn cuts_slowly(&self) -> bool {
         let Mode::Write(position) = &self.0.mode else { return false };
-        // Who writes has cut it.
-        position.try_lock().is_ok_and(|position| position.behind > LARGE)
+        // Whoever holds it may be cutting.
+        !position.try_lock().is_ok_and(|position| position.behind <= LARGE)
+    }
+
+    /// Whether dropping this clone takes long: a large file that has no name any more goes with it, or room is given back.
+    pub(super) fn goes_slowly(&self) -> bool {
+        // As far as can be told without asking the system, which most files are spared.
+        let may_be_large = match &self.0.mode {
+            Mode::Read { size } => *size > LARGE,
+            Mode::Write(position) => {
+                position.try_lock().map_or(true, |position| position.at.saturating_add(position.behind) > LARGE)
+            }
+            Mode::Append => true,
+        };
+        let has_name = || Attributes::of(self, b"", AtFlags::empty()).is_ok_and(|own| own.links > 0);
+        self.is_last() && (self.has_reserved() || may_be_large && !has_name())
+    }
+
+    fn has_reserved(&self) -> bool {
+        self.0.reserved.load(Ordering::Relaxed)
     }
 
     /// The file that this one has replaced, if it is large. It goes when this is dropped, which takes long.
@@ -334,6 +354,24 @@ mod tests {
             file.write(b"ab").unwrap();
             assert!(!file.cuts_slowly() && !file.finishes_slowly());
             assert_eq!(file.size(), Ok(6));
+        }
+    }
+
+    #[test]
+    fn slow_to_go_if_large_and_without_a_name() {
+        let (root, volume) = scratch();
+        let path = root.path().join("f");
+        for (more, slow) in [(0, false), (1, true)] {
+            for access in [Access::Read, Access::Append, Access::Resume(LARGE)] {
+                fs::File::create(&path).unwrap().set_len(LARGE + more).unwrap();
+                let file = volume.open(b"/f", access).unwrap();
+                assert!(!file.goes_slowly());
+                fs::remove_file(&path).unwrap();
+                let other = file.clone();
+                assert!(!file.goes_slowly());
+                drop(other);
+                assert_eq!(file.goes_slowly(), slow || access == Access::Append);
+            }
         }
     }
 

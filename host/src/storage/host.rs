@@ -46,10 +46,10 @@ impl SessionCtx {
         self.ask(answer).await
     }
 
-    /// Drop a file, or a clone of one. If it is the last of an upload that was not finished, a thread that
-    /// may wait does what is then to be done, and nothing of this session's looks before that.
+    /// Drop a file, or a clone of one. If it is the last of an upload that was not finished, or takes long to go, a thread
+    /// that may wait does what is then to be done, and nothing of this session's looks before that.
     pub(crate) fn let_go(&self, file: File) {
-        if file.ends_unfinished() {
+        if file.ends_unfinished() || file.goes_slowly() {
             if let Ok(alone) = self.disk.clone().try_lock_owned() {
                 spawn_blocking(move || {
                     drop(file);

@@ -222,6 +222,9 @@ pub enum Access {
     Create,
 }
 
+/// Octets of a file that takes long to go: about a millisecond.
+const LARGE: u64 = 8 * 1024 * 1024;
+
 /// A volume in a new directory, which vanishes with the first of the two.
 #[cfg(test)]
 pub(crate) fn scratch() -> (tempfile::TempDir, Volume) {

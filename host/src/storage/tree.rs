@@ -171,7 +171,9 @@ impl Tree {
 
     pub(super) async fn remove_file(self, path: Vec<u8>) -> Result<(), Error> {
         match self {
-            Self::Local(volume) if goes_slowly(&volume, &path) => elsewhere(move || volume.remove_file(&path)).await,
+            Self::Local(volume) if goes_slowly(&volume, &path, Permissions::DELETE) => {
+                elsewhere(move || volume.remove_file(&path)).await
+            }
             Self::Local(volume) => blocking(move || volume.remove_file(&path)).await,
             Self::Other(mount) => mount.remove_file(&path).await,
         }
@@ -186,14 +188,22 @@ impl Tree {
 
     pub(super) async fn remove_directory(self, path: Vec<u8>) -> Result<(), Error> {
         match self {
-            Self::Local(volume) => blocking(move || volume.remove_directory(&path)).await,
+            Self::Local(volume) => {
+                let (empty, name) = (volume.clone(), path.clone());
+                match blocking(move || empty.remove_empty(&name)).await {
+                    Err(Error::NotEmpty) => elsewhere(move || volume.remove_directory(&path)).await,
+                    done => done,
+                }
+            }
             Self::Other(mount) => mount.remove_directory(&path).await,
         }
     }
 
     pub(super) async fn rename(self, from: Vec<u8>, to: Vec<u8>) -> Result<(), Error> {
         match self {
-            Self::Local(volume) if goes_slowly(&volume, &to) => elsewhere(move || volume.rename(&from, &to)).await,
+            Self::Local(volume) if goes_slowly(&volume, &to, Permissions::RENAME) => {
+                elsewhere(move || volume.rename(&from, &to)).await
+            }
             Self::Local(volume) => blocking(move || volume.rename(&from, &to)).await,
             Self::Other(mount) => mount.rename(&from, &to).await,
         }
@@ -355,8 +365,8 @@ impl Pollable for AnyWork {
 }
 
 /// Whether others on this thread would wait until the octets of `path` are gone.
-fn goes_slowly(volume: &Volume, path: &[u8]) -> bool {
-    pace::is_quick() && pace::timed(|| volume.is_large(path))
+fn goes_slowly(volume: &Volume, path: &[u8], needed: Permissions) -> bool {
+    pace::is_quick() && pace::timed(|| volume.is_large(path, needed))
 }
 
 /// Do `work`, which takes long.
@@ -386,25 +396,28 @@ mod tests {
     use tokio::runtime::Builder;
 
     use super::*;
+    use crate::storage::LARGE;
     use crate::storage::scratch;
-    use crate::storage::volume::LARGE;
 
     const FILES: usize = 3000;
 
     type Working = Pin<Box<dyn Future<Output = Result<(), Error>>>>;
 
-    /// Whether this thread does it itself: the only one that may wait is held meanwhile.
-    async fn is_done_here(work: impl Future<Output = Result<(), Error>>) -> bool {
+    /// Whether this thread does it itself: the only one that may wait is held meanwhile. `None`: it does not, but that may
+    /// be since the disk was slow.
+    async fn is_done_here(work: impl Future<Output = Result<(), Error>>) -> Option<bool> {
         let (release, held) = mpsc::channel::<()>();
         let holder = spawn_blocking(move || held.recv());
         let mut work = pin!(work);
+        let was_quick = pace::is_quick();
         let here = poll_fn(|context| Poll::Ready(work.as_mut().poll(context).is_ready())).await;
+        let slow = !(was_quick && pace::is_quick());
         drop(release);
         if !here {
             work.await.unwrap();
         }
         let _ = holder.await.unwrap();
-        here
+        (here || !slow).then_some(here)
     }
 
     #[test]
@@ -418,22 +431,27 @@ mod tests {
         let make = |name: &str, size| fs::File::create(root.path().join(name)).unwrap().set_len(size).unwrap();
         let tree = || Tree::Local(volume.clone());
         for (size, large) in [(LARGE, false), (LARGE + 1, true)] {
-            // Where the disk was slow just now, all do.
-            let is_right = |here: bool| if large { !here } else { here || !pace::is_quick() };
             make("there", size);
             make("new", 1);
-            assert!(is_right(is_done_here(tree().rename(b"/new".to_vec(), b"/there".to_vec())).await));
+            assert_ne!(is_done_here(tree().rename(b"/new".to_vec(), b"/there".to_vec())).await, Some(large));
             assert_eq!(fs::metadata(root.path().join("there")).unwrap().len(), 1);
             for name in ["there", ".in.there."] {
                 make(name, size);
-                assert!(is_right(is_done_here(tree().remove_file(b"/there".to_vec())).await));
+                assert_ne!(is_done_here(tree().remove_file(b"/there".to_vec())).await, Some(large));
+            }
+            for leftover in [false, true] {
+                fs::create_dir(root.path().join("d")).unwrap();
+                if leftover {
+                    make("d/.in.f.", size);
+                }
+                assert_ne!(is_done_here(tree().remove_directory(b"/d".to_vec())).await, Some(leftover));
             }
             let works: [fn(OpenFile) -> Working; 2] =
                 [|file| Box::pin(file.write(b"octets".to_vec())), |file| Box::pin(file.finish())];
             for work in works {
                 make(".in.there.", size);
                 let file = tree().open(b"/there".to_vec(), Access::Replace).await.unwrap();
-                assert!(is_right(is_done_here(work(file.clone())).await));
+                assert_ne!(is_done_here(work(file.clone())).await, Some(large));
                 file.discard();
             }
             let _ = tree().remove_file(b"/there".to_vec()).await;

@@ -2,7 +2,7 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::fs::{
     AtFlags, Gid, Mode, OFlags, RenameFlags, Uid, fchmod, fchown, fsync, linkat, openat, renameat, renameat_with,
@@ -11,7 +11,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use super::hidden::{acquire, hidden};
-use super::{Attributes, Error, Kind};
+use super::{Attributes, Error, Kind, LARGE};
 
 /// What becomes of an upload that was cut short.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub(super) struct Upload {
     pub(super) name: Vec<u8>,
     /// Its name until then; the same if it can be seen while it is written.
     pub(super) written_as: Vec<u8>,
-    /// What it replaces, held open if it is large: it then goes when this is closed, and not when the name changes hands.
+    /// What it has replaced, held if it is large: it then goes when this is closed, and not when the name changes hands.
     pub(super) old: Mutex<Option<OwnedFd>>,
     /// It must not replace anything.
     pub(super) exclusive: bool,
@@ -101,7 +101,14 @@ impl Upload {
         let directory = &self.directory;
         match Attributes::of(directory, &self.name, AtFlags::empty()) {
             Ok(there) => match there.kind {
-                Kind::File => inherit(file, own, &there),
+                Kind::File => {
+                    if there.size > LARGE {
+                        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+                        let old = openat(directory, &*self.name, flags, Mode::empty());
+                        *self.old.lock().unwrap_or_else(PoisonError::into_inner) = old.ok();
+                    }
+                    inherit(file, own, &there);
+                }
                 Kind::Link => {}
                 Kind::Directory | Kind::Other => return Err(Error::NotFile),
             },

@@ -16,7 +16,7 @@ use rustix::io::Errno;
 use super::hidden::{NUMBERS, acquire, hidden, is_hidden};
 use super::path::Path;
 use super::upload::remove;
-use super::{Attributes, Directory, Error, Kind, Permissions, Unfinished};
+use super::{Attributes, Directory, Error, Kind, LARGE, Permissions, Unfinished};
 
 /// One user's tree: a directory, and what may be done beneath it. Each method asks the permissions
 /// first (`Denied`), then the path (`BadName`), then the file system.
@@ -87,11 +87,10 @@ impl Volume {
         cached(self.look(Path::new(path)?, ResolveFlags::CACHED))
     }
 
-    /// Whether the octets of what is there, finished or not, take long to go.
-    pub(super) fn is_large(&self, path: &[u8]) -> bool {
-        let Ok((directory, name)) = Path::new(path).and_then(|path| self.parent(path, Error::NotFile)) else {
-            return false;
-        };
+    /// Whether the octets of what is there, finished or not, take long to go. False if that may not be told.
+    pub(super) fn is_large(&self, path: &[u8], needed: Permissions) -> bool {
+        let parent = || self.parent(Path::new(path)?, Error::NotFile);
+        let Ok((directory, name)) = self.permissions.allow(needed).and_then(|()| parent()) else { return false };
         let size = |name: &[u8]| Attributes::of(&directory, name, AtFlags::empty()).map_or(0, |there| there.size);
         size(name).max(size(&hidden(name, 0))) > LARGE
     }
@@ -127,16 +126,22 @@ impl Volume {
 
     /// Remove an empty directory. What was left unfinished in it goes too.
     pub fn remove_directory(&self, path: &[u8]) -> Result<(), Error> {
-        self.permissions.allow(Permissions::REMOVE_DIRECTORY)?;
-        let (parent, last) = self.parent(Path::new(path)?, Error::Denied)?;
-        match unlinkat(&parent, last, AtFlags::REMOVEDIR) {
-            Err(Errno::NOTEMPTY | Errno::EXIST) => {}
-            done => return Ok(done?),
+        match self.remove_empty(path) {
+            Err(Error::NotEmpty) => {}
+            done => return done,
         }
+        let (parent, last) = self.parent(Path::new(path)?, Error::Denied)?;
         // A directory, since the kernel said so; if it has become a link, that is not followed.
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let directory = openat(&parent, last, flags, Mode::empty()).map_err(|_| Error::NotEmpty)?;
         remove_hidden(&directory)?;
+        self.remove_empty(path)
+    }
+
+    /// The same, but for what was left unfinished.
+    pub(super) fn remove_empty(&self, path: &[u8]) -> Result<(), Error> {
+        self.permissions.allow(Permissions::REMOVE_DIRECTORY)?;
+        let (parent, last) = self.parent(Path::new(path)?, Error::Denied)?;
         match unlinkat(&parent, last, AtFlags::REMOVEDIR) {
             Err(Errno::EXIST) => Err(Error::NotEmpty),
             done => Ok(done?),
@@ -289,9 +294,6 @@ pub(super) const OPEN: OFlags = OFlags::NONBLOCK.union(OFlags::NOCTTY).union(OFl
 /// openat2 gives up (EAGAIN) when anything at all is renamed while it climbs a `..` in a link. So
 /// many times in a row is rare even on a busy machine; then the answer is `Busy`.
 const RESOLVE_ATTEMPTS: u32 = 32;
-
-/// Octets of a file that takes long to go: about a millisecond.
-pub(super) const LARGE: u64 = 8 * 1024 * 1024;
 
 /// What most systems have: others may read, and only the owner may change.
 pub const UMASK: u32 = 0o022;

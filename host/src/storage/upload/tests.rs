@@ -203,12 +203,14 @@ fn the_last_of_two_writers_stays_and_they_do_not_mix() {
 #[test]
 fn a_large_file_that_is_replaced_goes_later() {
     let scene = Scene::new(Unfinished::Keep);
-    for (size, large) in [(1000, false), (1 << 30, true)] {
+    let cases = [(1000, false), (1 << 30, true)].map(|case| [(Access::Replace, case), (Access::Resume(1), case)]);
+    for (access, (size, large)) in cases.into_iter().flatten() {
+        scene.put(".in.f.", "left");
+        let file = scene.open("f", access).unwrap();
         fs::File::create(scene.at(b"f")).unwrap().set_len(size).unwrap();
-        let file = scene.open("f", Access::Replace).unwrap();
         assert!(file.replaced().is_none(), "it is still there");
         file.finish().unwrap();
-        assert_eq!(scene.content("f").as_deref(), Some(""));
+        assert_eq!(scene.content("f").as_deref(), Some(if access == Access::Replace { "" } else { "l" }));
         let old = file.replaced().map(|old| fs::File::from(old).metadata().unwrap());
         assert_eq!(old.map(|old| (old.len(), old.nlink())), large.then_some((size, 0)));
     }

@@ -8,7 +8,7 @@ use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, accessat, fchmod, openat};
 use rustix::io::{Errno, retry_on_intr};
 use rustix::time::{ClockId, clock_gettime};
 
-use super::{LARGE, OPEN, Volume, cached};
+use super::{OPEN, Volume, cached};
 use crate::storage::file::regular;
 use crate::storage::hidden::{NUMBERS, acquire, hidden, lock};
 use crate::storage::path::Path;
@@ -30,7 +30,7 @@ impl Volume {
             Err(Errno::NOENT) => None,
             Err(errno) => return Err(errno.into()),
         };
-        let new = New { volume: self, path, directory, name, there, old: None };
+        let new = New { volume: self, path, directory, name, there };
         match access {
             Access::Create => new.create(),
             _ if there.is_some_and(|there| matches!(there.kind, Kind::Directory | Kind::Other)) => Err(Error::NotFile),
@@ -73,16 +73,14 @@ struct New<'a> {
     name: &'a [u8],
     /// What has its name, itself and not what it leads to.
     there: Option<Attributes>,
-    /// The same, held open: see [`Upload::old`].
-    old: Option<OwnedFd>,
 }
 
 impl New<'_> {
-    fn replace(mut self) -> Result<File, Error> {
+    fn replace(self) -> Result<File, Error> {
         if !self.can_hide() {
             return self.in_place(0, OFlags::CREATE);
         }
-        self.old = self.hold()?;
+        self.allow()?;
         for number in 0..=NUMBERS {
             let hidden = hidden(self.name, number);
             match acquire(&self.directory, &hidden, Some(self.mode())) {
@@ -101,19 +99,12 @@ impl New<'_> {
         Err(Error::Busy)
     }
 
-    /// The file that is to be replaced, held open if it is large. What may not be written may not be replaced either.
-    fn hold(&self) -> Result<Option<OwnedFd>, Errno> {
-        let Some(there) = self.there else { return Ok(None) };
-        let old = if there.size > LARGE {
-            let flags = OPEN | OFlags::WRONLY | OFlags::NOFOLLOW;
-            retry_on_intr(|| openat(&self.directory, self.name, flags, Mode::empty())).map(Some)
-        } else {
-            let flags = AtFlags::EACCESS | AtFlags::SYMLINK_NOFOLLOW;
-            accessat(&self.directory, self.name, rustix::fs::Access::WRITE_OK, flags).map(|()| None)
-        };
-        match old {
-            Err(Errno::NOENT) => Ok(None),
-            old => old,
+    /// What may not be written may not be replaced either.
+    fn allow(&self) -> Result<(), Errno> {
+        let flags = AtFlags::EACCESS | AtFlags::SYMLINK_NOFOLLOW;
+        match self.there.map(|_| accessat(&self.directory, self.name, rustix::fs::Access::WRITE_OK, flags)) {
+            None | Some(Ok(()) | Err(Errno::NOENT)) => Ok(()),
+            Some(Err(errno)) => Err(errno),
         }
     }
 
@@ -190,7 +181,7 @@ impl New<'_> {
             directory: self.directory,
             name: self.name.to_vec(),
             written_as,
-            old: Mutex::new(self.old),
+            old: Mutex::default(),
             exclusive,
             unfinished: self.volume.unfinished,
             finished: AtomicBool::new(false),
