@@ -80,7 +80,7 @@ fn row(plan: &Plan, root: &Root, servers: &[Server], scenario: &'static Scenario
             match turn_of(plan, root, server, scenario) {
                 Ok(turn) => figures.push(turn),
                 Err(error) => {
-                    eprintln!("{}: {}: {error:#}", scenario.name, server.kind.name);
+                    eprintln!("{}: {}: {error:#}\n{}", scenario.name, server.kind.name, server.said());
                     row.failed += 1;
                 }
             }

@@ -254,6 +254,7 @@ impl Env for Host {
 
     async fn send(&self, octets: &mut Vec<u8>) -> Result<(), Gone> {
         while !octets.is_empty() {
+            self.host.turn().await;
             let sent = self.output.write_some(&self.host, octets).await.map_err(|Broken| Gone)?;
             octets.drain(..sent);
         }

@@ -94,7 +94,8 @@ impl Unboxed {
         .await;
     }
 
-    /// Wait until the host may be called, by what goes on beside a call that waits.
+    /// Wait until the host may be called, by what goes on beside a call that waits. A component would stand still: what
+    /// calls without a turn, such as an ABOR that came together with its transfer, ends the session here.
     pub(crate) async fn turn(&self) {
         poll_fn(|_| if self.0.call.borrow().is_some() { Poll::Pending } else { Poll::Ready(()) }).await;
     }
@@ -172,7 +173,10 @@ impl<T> Handle<T> {
 
 impl<T> Drop for Handle<T> {
     fn drop(&mut self) {
-        self.host.call(|ctx| (self.drop)(ctx, Resource::new_own(self.number)));
+        // Where a call has the host, the session is about to end, and gives everything back.
+        if let Ok(mut ctx) = self.host.0.ctx.try_lock() {
+            (self.drop)(&mut ctx, Resource::new_own(self.number)).expect(TRAP);
+        }
     }
 }
 

@@ -10,6 +10,8 @@ mod unftp;
 mod vsftpd;
 mod wasi_ftpd;
 
+use std::fs::File;
+use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -80,7 +82,10 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     pub(crate) group: Group,
     process: Child,
-    scratch: TempDir,
+    /// What it writes, as far as nobody has read it.
+    log: File,
+    /// Its files, for as long as it runs.
+    _scratch: TempDir,
 }
 
 impl Server {
@@ -104,12 +109,13 @@ impl Server {
             scratch: scratch.path(),
             identity: &identity,
         };
-        let log = std::fs::File::create(scratch.path().join("log"))?;
+        let log = scratch.path().join("log");
+        let (written, log) = (File::create(&log)?, File::open(&log)?);
         let mut command = (kind.start)(&setup)?;
-        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        command.stdin(Stdio::null()).stdout(written.try_clone()?).stderr(written);
         let process = command.spawn().with_context(|| format!("cannot start {}", program.display()))?;
         let address = (Ipv4Addr::LOCALHOST, port).into();
-        let mut server = Self { kind, address, group, process, scratch };
+        let mut server = Self { kind, address, group, process, log, _scratch: scratch };
         server.wait_until_it_greets()?;
         Ok(Some(server))
     }
@@ -118,13 +124,19 @@ impl Server {
         !self.kind.lacks.contains(&feature)
     }
 
+    /// What it has written since this was last asked.
+    pub(crate) fn said(&self) -> String {
+        let mut said = Vec::new();
+        let read = (&self.log).read_to_end(&mut said);
+        read.map_or_else(|error| error.to_string(), |_| String::from_utf8_lossy(&said).into_owned())
+    }
+
     fn wait_until_it_greets(&mut self) -> Result<()> {
         let due = Instant::now() + START;
         while Client::connect(self.address).is_err() {
             let ended = self.process.try_wait()?;
             if ended.is_some() || Instant::now() > due {
-                let log = std::fs::read_to_string(self.scratch.path().join("log")).unwrap_or_default();
-                bail!("{} does not greet: {log}", self.kind.name);
+                bail!("{} does not greet: {}", self.kind.name, self.said());
             }
             std::thread::sleep(Duration::from_millis(20));
         }
