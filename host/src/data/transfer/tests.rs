@@ -251,10 +251,10 @@ async fn what_goes_slowly_keeps_nobody_waiting() {
 async fn a_stopped_upload_is_gone_before_anybody_looks() {
     let (root, volume) = scratch();
     let volume = volume.with_unfinished(Unfinished::Delete);
-    // Only a slow disk is written to on another thread.
-    crate::storage::pace::timed(|| std::thread::sleep(Duration::from_millis(20)));
     for _ in 0..20 {
         let (socket, mut client) = connection().await;
+        // Only a slow disk is written to on another thread, and for a while only.
+        crate::storage::pace::timed(|| std::thread::sleep(Duration::from_millis(11)));
         let file = volume.open(b"/f", Access::Replace).unwrap();
         let disk = Arc::new(Mutex::new(()));
         let mut transfer = Transfer::receive(socket, file, disk.clone());
