@@ -80,7 +80,8 @@ fn row(plan: &Plan, root: &Root, servers: &[Server], scenario: &'static Scenario
             match turn_of(plan, root, server, scenario) {
                 Ok(turn) => figures.push(turn),
                 Err(error) => {
-                    eprintln!("{}: {}: {error:#}\n{}", scenario.name, server.kind.name, server.said());
+                    eprintln!("{}: {}: {error:#}", scenario.name, server.kind.name);
+                    eprint!("{}", server.said());
                     row.failed += 1;
                 }
             }
